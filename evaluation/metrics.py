@@ -1,0 +1,162 @@
+"""Pure functions that turn words, vectors and features into figures; no images, no models, no files.
+
+Figures are shares in [0, 1] unless their name says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+_APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'"})
+_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """MARIO-Eval scores of one image; each in [0, 1].
+
+    Attributes:
+        accuracy: 1 if the sorted words, joined, are equal, else 0.
+        precision: |match| / |pred|, 0 if nothing was read.
+        recall: |match| / |gt|, 0 if nothing was asked.
+    """
+
+    accuracy: float
+    precision: float
+    recall: float
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def literal(words: Sequence[str]) -> list[str]:
+    """Words as the literal rule compares them: lower-cased, split on white space, punctuation kept."""
+    return " ".join(words).lower().split()
+
+
+def normalised(words: Sequence[str]) -> list[str]:
+    """`literal` in Unicode NFKC with straight apostrophes and without punctuation at the edges of a word.
+
+    A word that is punctuation alone ("&") vanishes on both sides.
+    """
+    text = unicodedata.normalize("NFKC", " ".join(words)).translate(_APOSTROPHES)
+    stripped = (_EDGE.sub("", w) for w in text.lower().split())
+    return [w for w in stripped if w]
+
+
+def score_words(gt: Sequence[str], pred: Sequence[str]) -> ImageScore:
+    """MARIO-Eval's rule for one image on words that are already lower-cased.
+
+    match = multiset intersection of gt and pred, exact string equality, order ignored
+    P = |match| / |pred|    R = |match| / |gt|    (0 where the divisor is 0)
+    Acc = 1 if the sorted words, joined, are equal, else 0: one extra word fails it
+    """
+    match = sum((Counter(gt) & Counter(pred)).values())
+    same = "".join(sorted(gt)) == "".join(sorted(pred))
+    return ImageScore(
+        accuracy=float(same),
+        precision=match / len(pred) if pred else 0.0,
+        recall=match / len(gt) if gt else 0.0,
+    )
+
+
+def score_both(gt: Sequence[str], pred: Sequence[str]) -> dict[str, ImageScore]:
+    """The two published columns, "literal" and "normalised", of one image."""
+    return {
+        "literal": score_words(literal(gt), literal(pred)),
+        "normalised": score_words(normalised(gt), normalised(pred)),
+    }
+
+
+def aggregate(scores: Sequence[ImageScore]) -> dict[str, float]:
+    """Plain means over all images; F = 2PR / (P + R) from the means, 0 when both are 0."""
+    if not scores:
+        return {"accuracy": 0.0, "precision": 0.0, "recall": 0.0, "f_measure": 0.0}
+    accuracy, precision, recall = (
+        mean([getattr(s, name) for s in scores]) for name in ("accuracy", "precision", "recall")
+    )
+    f_measure = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return {"accuracy": accuracy, "precision": precision, "recall": recall, "f_measure": f_measure}
+
+
+def edit_distance(a: str, b: str) -> int:
+    """Levenshtein distance: fewest insertions, deletions and substitutions of one character."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
+    return row[-1]
+
+
+def normalised_edit_distance(a: str, b: str) -> float:
+    """Edit distance divided by the longer length: 0 for equal strings, 1 for nothing in common."""
+    return edit_distance(a, b) / max(len(a), len(b), 1)
+
+
+def retrieval_at_1(similarity: np.ndarray, owner: Sequence[int]) -> dict[str, float]:
+    """Retrieval@1 both ways, beside its chance level.
+
+    Args:
+        similarity: (P, N) similarities of P prompts and N images.
+        owner: N indices into the prompts: which prompt image n was made for.
+
+    Returns:
+        image_to_prompt: share of images whose most similar prompt is their own; prompt_to_image: share of prompts whose
+        most similar image is one of theirs (prompts without an image are left out); at_1: mean of the two; chance:
+        the same mean for random similarities.
+    """
+    prompts, images = similarity.shape
+    own = np.asarray(owner, dtype=int)
+    if not prompts or not images or images != len(own):
+        return {"image_to_prompt": 0.0, "prompt_to_image": 0.0, "at_1": 0.0, "chance": 0.0}
+    forward = float(np.mean(similarity.argmax(axis=0) == own))
+    with_images, counts = np.unique(own, return_counts=True)
+    backward = float(np.mean(own[similarity[with_images].argmax(axis=1)] == with_images))
+    chance = (1 / prompts + float(np.mean(counts / images))) / 2
+    return {
+        "image_to_prompt": forward,
+        "prompt_to_image": backward,
+        "at_1": (forward + backward) / 2,
+        "chance": chance,
+    }
+
+
+def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Fréchet distance of two Gaussians fitted to features: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)).
+
+    With centred rows A, B so that S1 = A^T A and S2 = B^T B, tr (S1 S2)^(1/2) is the sum of the singular values of
+    A B^T, which needs no (D, D) square root and is exact for fewer samples than dimensions.
+
+    Args:
+        a: (N, D) features, N >= 2.
+        b: (M, D) features, M >= 2.
+
+    Raises:
+        ValueError: fewer than two samples, or different D.
+    """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
+        raise ValueError(f"need (N >= 2, D) and (M >= 2, D) features, got {a.shape} and {b.shape}")
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    centred_a = (a - a.mean(0)) / np.sqrt(len(a) - 1)
+    centred_b = (b - b.mean(0)) / np.sqrt(len(b) - 1)
+    cross = np.linalg.svd(centred_a @ centred_b.T, compute_uv=False).sum()
+    gap = a.mean(0) - b.mean(0)
+    return float(max(0.0, gap @ gap + (centred_a**2).sum() + (centred_b**2).sum() - 2 * cross))
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean; 0 for no values."""
+    return float(sum(values) / len(values)) if values else 0.0
+
+
+def mean_or_none(values: Sequence[float | None]) -> float | None:
+    """Mean of the values that are not None; None when there is none (nothing was asked for)."""
+    known = [v for v in values if v is not None]
+    return mean(known) if known else None

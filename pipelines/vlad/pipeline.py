@@ -1,0 +1,296 @@
+"""VLAD: prompt -> parts -> layout (first diffusion stage) -> canvas -> image (second diffusion stage)."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from pipelines.cache import ModelCache
+from pipelines.config import get_preset
+from pipelines.errors import BadLayout
+from pipelines.images import to_batch, to_images
+from pipelines.models.tlg import sample_layout
+from pipelines.runtime import make_generator
+from pipelines.sampling import denoise, get_noise, guided
+from pipelines.types import KINDS, Element, Generation, Layout, Progress
+from pipelines.vlad import prompt as decomposition
+from pipelines.vlad.canvas import draw_canvas
+from pipelines.vlad.fonts import default_fonts
+from pipelines.vlad.planning import finish, make_layout, make_plan
+from pipelines.vlad.settings import checked
+from pipelines.vlad.sketches import Sketcher
+from pipelines.vlad.slots import cover, encode
+from pipelines.vlad.text import embed_phrases, phrase_of, tokens_of
+
+LAYOUT_STEPS = 8
+CANDIDATES = 6
+SKETCHES_KEPT = 256
+MODELS = ("tokenizer", "vlad.encoder", "vlad.ccm", "vlad.tlg", "vlad.sketch", "vlad.autoencoder", "vlad.vfe", "vlad.vision")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Checked settings of one generation; see `pipelines.vlad.settings`."""
+
+    seed: int
+    images: int
+    steps: int
+    guidance: float
+    start: float
+    use_ccm: bool
+    hierarchical_guidance: bool
+
+
+class VladPipeline:
+    """The whole of VLAD over a model cache. Thread-safe: no state of a request is kept.
+
+    Args:
+        cache: holds the models that `pipelines.vlad.loaders.register` knows. preset: "mini" or "full".
+    """
+
+    def __init__(self, cache: ModelCache, preset: str = "mini") -> None:
+        self.cache, self.preset = cache, get_preset(preset)
+        self.fonts = default_fonts()
+        self._sketcher: tuple[int, Sketcher] | None = None
+
+    def preload(self) -> None:
+        """Load everything and run once, so that the first visitor does not wait.
+
+        Raises:
+            CheckpointMissing: a part is absent or damaged.
+        """
+        self.cache.preload(*MODELS)
+        layout = self.plan("A poster with the text 'Hello'", seed=0)
+        self.generate(layout, steps=1)
+
+    def understand(self, prompt: str) -> decomposition.Understanding:
+        """The prompt's global caption and local elements.
+
+        Raises:
+            BadPrompt: nothing to draw, or too much.
+        """
+        return decomposition.understand(prompt)
+
+    # -- first stage: layout -------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def plan(
+        self,
+        prompt: str,
+        *,
+        seed: int = 0,
+        variety: float | None = None,
+        locked: Sequence[Element] = (),
+        use_ccm: bool = True,
+    ) -> Layout:
+        """Sample the layout, eq. (6): the best of CANDIDATES by overlap, size of letters and how little must be moved.
+
+        Args:
+            prompt: up to 2,000 characters. seed: one layout per seed. variety: sigma of eq. (6) in [0, 1].
+            locked: elements that keep their box and look. use_ccm: False withholds every local embedding and hint.
+
+        Raises:
+            BadPrompt, BadSetting, CheckpointMissing.
+        """
+        seed, sigma = int(checked("seed", seed)), checked("variety", variety)
+        understood = self.understand(prompt)
+        plan = make_plan(understood, locked)
+        slots, fixed, hints = encode(plan.wishes)
+        if not use_ccm:
+            keep = np.array([[w.element.locked or w.element.kind == "background"] for w in plan.wishes])
+            fixed, hints = fixed * keep, hints * (np.arange(hints.shape[1]) < len(KINDS))
+        elements = [w.element for w in plan.wishes]
+        tokens, _ = self._compose(prompt, elements, use_ccm)
+        n = CANDIDATES if sigma > 0 else 1
+        with self.cache.use("vlad.tlg") as (tlg,):
+            device = _device(tlg)
+            batch = [torch.from_numpy(np.asarray(a, np.float32)).to(device).expand(n, -1, -1) for a in (slots, fixed, hints)]
+            mask = torch.ones(n, len(elements), dtype=torch.bool, device=device)
+            z = sample_layout(
+                tlg, *batch, tokens.expand(n, -1, -1), mask,
+                steps=LAYOUT_STEPS, variety=sigma, generator=make_generator(seed),
+            )  # fmt: skip
+        candidates = [finish(plan, k, self.fonts, seed) for k in z.float().cpu().numpy()]
+        best = min(candidates, key=lambda c: c[1])[0]
+        return make_layout(understood, best, seed)
+
+    @torch.inference_mode()
+    def _compose(self, prompt: str, elements: Sequence[Element], use_ccm: bool) -> tuple[Tensor, Tensor]:
+        """CCM's tokens (1, 1 + M, d) and pooled t (1, d), eq. (2)."""
+        phrases = [phrase_of(e.kind, e.text if e.kind != "background" or e.span else "") for e in elements]
+        with self.cache.use("tokenizer", "vlad.encoder", "vlad.ccm") as (tokenizer, encoder, ccm):
+            device = _device(encoder)
+            ids, mask = tokens_of(tokenizer, [prompt or "a picture"])
+            t_g = encoder.prompts(ids.to(device), mask.to(device))
+            t_i = embed_phrases(encoder, tokenizer, phrases)[None]
+            kinds = torch.tensor([[KINDS.index(e.kind) for e in elements]], device=device)
+            keep = torch.full_like(kinds, use_ccm, dtype=torch.bool)
+            tokens, t = ccm(t_g, t_i, kinds, keep)
+        return tokens, t
+
+    # -- the canvas ----------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def draft(self, layout: Layout) -> Image.Image:
+        """The layout canvas z_t as a picture, before it is encoded."""
+        objects, view = self._sketches(layout)
+        return draw_canvas(layout, objects, view, fonts=self.fonts)
+
+    def _sketches(self, layout: Layout) -> tuple[dict[int, Image.Image], Image.Image | None]:
+        with self.cache.use("tokenizer", "vlad.encoder", "vlad.sketch", "vlad.autoencoder") as parts:
+            tokenizer, encoder, head, autoencoder = parts
+            if self._sketcher is None or self._sketcher[0] != id(head):
+                self._sketcher = (id(head), Sketcher(head, autoencoder, SKETCHES_KEPT))
+            sketcher = self._sketcher[1]
+            names = sorted({phrase for phrase, _, _ in sketcher.missing([layout])})
+            t_i = embed_phrases(encoder, tokenizer, names)
+            sketcher.prepare([layout], dict(zip(names, t_i, strict=True)))
+            return sketcher.pictures(layout)
+
+    # -- second stage: image -------------------------------------------------------------------------------------------
+
+    def stream(
+        self,
+        layout: Layout,
+        *,
+        seed: int = 0,
+        images: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        start: float | None = None,
+        use_ccm: bool = True,
+        hierarchical_guidance: bool = True,
+        previews: bool = True,
+    ) -> Iterator[Progress]:
+        """Draw a layout, step by step; closing the generator stops the computation.
+
+        Args:
+            layout: as planned or edited. seed: image k has seed + k. images: 1-4. steps: denoising steps. guidance:
+            classifier-free guidance, 1 = none. start: t0, how far the canvas is noised, 1 = pure noise. use_ccm: False gives
+            t_g alone. hierarchical_guidance: False gives z_t = 0 and starts from pure noise. previews: decode every step.
+
+        Yields:
+            Progress; the last one has stage "done" and the finished images.
+
+        Raises:
+            BadSetting, BadLayout, CheckpointMissing.
+        """
+        s = self._settings(seed, images, steps, guidance, start, use_ccm, hierarchical_guidance)
+        for progress, _ in self._draw(layout, s, previews):
+            yield progress
+
+    def generate(
+        self,
+        layout: Layout,
+        *,
+        seed: int = 0,
+        images: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        start: float | None = None,
+        use_ccm: bool = True,
+        hierarchical_guidance: bool = True,
+        on_step: Callable[[Progress], None] | None = None,
+    ) -> Generation:
+        """As `stream`, returning the finished images; `on_step` is called with every Progress (and may raise to stop)."""
+        s = self._settings(seed, images, steps, guidance, start, use_ccm, hierarchical_guidance)
+        done, timings = Progress("canvas", 0, 1), {}
+        for done, timings in self._draw(layout, s, on_step is not None):
+            if on_step is not None:
+                on_step(done)
+        settings: dict[str, Any] = {**dataclasses.asdict(s), "preset": self.preset.name}
+        return Generation(done.images, layout, s.seed, settings, timings)
+
+    @staticmethod
+    def _settings(seed: Any, images: Any, steps: Any, guidance: Any, start: Any, ccm: bool, guided_: bool) -> Settings:
+        count = int(checked("images", images))
+        seed = int(checked("seed", seed))
+        checked("seed", seed + count - 1)
+        level = checked("start", start) if guided_ else 1.0
+        number = int(checked("steps", steps))
+        return Settings(seed, count, number, checked("guidance", guidance), level, ccm, guided_)
+
+    @torch.inference_mode()
+    def _prepare(self, layout: Layout, s: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Canvas latent (n, C, h, w), tokens, t and cover for n images."""
+        tokens, t = self._compose(layout.prompt, layout.elements, s.use_ccm)
+        with self.cache.use("vlad.autoencoder") as (autoencoder,):
+            device = _device(autoencoder)
+            size = self.preset.image_size
+            if s.hierarchical_guidance:
+                canvas = autoencoder.encode(to_batch([self.draft(layout)]).to(device))
+                area = torch.from_numpy(cover(layout.elements, size // 8))[None].to(device)
+            else:
+                canvas = torch.zeros(1, len(autoencoder.mean), size // 8, size // 8, device=device)
+                area = torch.zeros(1, len(layout.elements), size // 8, size // 8, device=device)
+        n = s.images
+        return tuple(x.expand(n, *x.shape[1:]) for x in (canvas, tokens, t, area))  # type: ignore[return-value]
+
+    def _draw(self, layout: Layout, s: Settings, previews: bool) -> Iterator[tuple[Progress, dict[str, float]]]:
+        if not isinstance(layout, Layout):
+            raise BadLayout("There is no layout to draw; plan one first.")
+        began = time.perf_counter()
+        timings: dict[str, float] = {}
+        yield Progress("canvas", 0, 1), timings
+        canvas, tokens, t, area = self._prepare(layout, s)
+        timings["canvas"] = _ms(began)
+        preview = (self.draft(layout),) if previews and s.hierarchical_guidance else ()
+        yield Progress("canvas", 1, 1, images=preview), timings
+        with self.cache.use("vlad.vfe", "vlad.autoencoder") as (vfe, autoencoder):
+            noise = get_noise([s.seed + k for k in range(s.images)], tuple(canvas.shape[1:])).to(canvas.device)
+            predict = guided(
+                lambda x, sigma: vfe(x, sigma, canvas, tokens, t, area),
+                lambda x, sigma: vfe(x, sigma, canvas, torch.zeros_like(tokens), torch.zeros_like(t), area),
+                s.guidance,
+            )
+            began, latent = time.perf_counter(), canvas
+            steps = denoise(predict, canvas, noise, s.steps, s.start)
+            while True:
+                with torch.inference_mode():  # not around a yield: the mode belongs to the thread
+                    report = next(steps, None)
+                    if report is None:
+                        break
+                    step, clean, latent = report
+                    shown = _decode(autoencoder, clean[:1]) if previews and step < s.steps else ()
+                eta = (time.perf_counter() - began) / step * (s.steps - step)
+                yield Progress("denoise", step, s.steps, eta, shown), timings
+            timings["denoise"] = _ms(began)
+            began = time.perf_counter()
+            with torch.inference_mode():
+                finished = _decode(autoencoder, latent)
+            timings["decode"] = _ms(began)
+        yield Progress("done", s.steps, s.steps, 0.0, finished), timings
+
+    # -- the aligned space ---------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def similarity(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> np.ndarray:
+        """Cosine similarity of composed prompts t and images v, eq. (3)'s space: (P, N) float32."""
+        rows = []
+        for text in prompts:
+            elements = [w.element for w in make_plan(self.understand(text)).wishes]
+            rows.append(self._compose(text, elements, True)[1])
+        with self.cache.use("vlad.vision") as (vision,):
+            columns = [vision(to_batch([im]).to(_device(vision))) for im in images]
+        a = nn.functional.normalize(torch.cat(rows).float(), dim=-1)
+        b = nn.functional.normalize(torch.cat(columns).float(), dim=-1)
+        return (a @ b.T).cpu().numpy()
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _decode(autoencoder: nn.Module, latent: Tensor) -> tuple[Image.Image, ...]:
+    return tuple(to_images(autoencoder.decode(latent).float().cpu()))
+
+
+def _ms(began: float) -> float:
+    return round(1000 * (time.perf_counter() - began), 1)

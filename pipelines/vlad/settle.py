@@ -1,0 +1,243 @@
+"""Last touch on a sampled layout: boxes inside their panel and the canvas, apart from each other, where the prompt asks
+for them, and colours that can be read. Pure geometry, no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from pipelines.colours import COLOURS, RGB, contrast, distance, to_hex, to_rgb
+from pipelines.types import FULL, Box, Element
+from pipelines.vlad.canvas import fit_text, panel_safe_box
+from pipelines.vlad.fonts import FontBook
+
+MARGIN = 0.045  # of the canvas, kept free at its edge
+GAP = 0.02  # between two boxes
+READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
+LETTERS = 11.0  # x-height in pixels below which a text is enlarged if there is room
+
+Relation = tuple[int, str, int]
+CENTRES = {"left": 0.24, "right": 0.76, "top": 0.2, "bottom": 0.8, "centre": 0.5}
+
+
+def settle(
+    elements: Sequence[Element],
+    relations: Sequence[tuple[Sequence[int], str, Sequence[int]]],
+    places: Sequence[str],
+    fonts: FontBook,
+) -> list[Element]:
+    """Move as little as possible until the layout keeps its rules.
+
+    Args:
+        elements: sampled elements; locked ones never move.
+        relations: (indices, "left of" | "above", indices) between groups of elements.
+        places: asked place of each element or "".
+    """
+    boxes = [list(e.box.as_list()) for e in elements]
+    free = [e.kind in ("text", "object") and not e.locked for e in elements]
+    homes = containers(elements)
+    for i, place in enumerate(places):
+        if place and free[i]:
+            _move_to(boxes[i], place, homes[i])
+    for first, word, second in relations:
+        if all(free[i] for i in (*first, *second)):
+            _relate(boxes, first, second, 0 if word == "left of" else 1)
+    for i, e in enumerate(elements):
+        if free[i]:
+            _inside(boxes[i], homes[i])
+            if e.kind == "text":
+                _enlarge(boxes[i], e, homes[i], fonts)
+    for attempt in range(6):
+        if _separate(boxes, free, homes):
+            break
+        for i, e in enumerate(elements):
+            if free[i]:
+                _scale(boxes[i], 0.88 if e.kind == "object" else 0.95 if attempt > 2 else 1.0)
+    moved = [dataclasses.replace(e, box=Box.clipped(*b)) for e, b in zip(elements, boxes, strict=True)]
+    return readable(moved)
+
+
+def containers(elements: Sequence[Element]) -> list[Box]:
+    """The region each element must stay in: its panel's safe box, or the canvas less its margin."""
+    page = Box(MARGIN, MARGIN, 1 - MARGIN, 1 - MARGIN)
+    panels = [e for e in elements if e.kind == "panel"]
+    titles = [i for i, e in enumerate(elements) if e.kind == "text"][:1]
+    out = []
+    for i, e in enumerate(elements):
+        home = page
+        for p in panels:
+            x, y = e.box.centre
+            inside = p.box.x0 <= x <= p.box.x1 and p.box.y0 <= y <= p.box.y1
+            if e.kind in ("text", "object") and (inside or (i in titles and p is panels[0])):
+                home = panel_safe_box(p)
+        out.append(FULL if e.kind == "background" else home)
+    return out
+
+
+def _move_to(b: list[float], place: str, home: Box) -> None:
+    """Centre the box where the word says, measured in its container."""
+    words = place.split()
+    w, h = b[2] - b[0], b[3] - b[1]
+    x = next((CENTRES[p] for p in words if p in ("left", "right")), 0.5 if place == "centre" else None)
+    y = next((CENTRES[p] for p in words if p in ("top", "bottom")), 0.5 if place == "centre" else None)
+    if x is not None:
+        w = min(w, 0.55 if x != 0.5 else 1.0)
+        cx = home.x0 + x * home.width
+        b[0], b[2] = cx - w / 2, cx + w / 2
+    if y is not None:
+        h = min(h, 0.4 if y != 0.5 else 1.0)
+        cy = home.y0 + y * home.height
+        b[1], b[3] = cy - h / 2, cy + h / 2
+
+
+def _relate(boxes: list[list[float]], first: Sequence[int], second: Sequence[int], axis: int) -> None:
+    """Let the first group lie before the second along an axis: mirror both, or give each one half of their region."""
+    both = [*first, *second]
+    low = min(boxes[i][axis] for i in both)
+    high = max(boxes[i][axis + 2] for i in both)
+
+    def ends(group: Sequence[int]) -> tuple[float, float]:
+        return min(boxes[i][axis] for i in group), max(boxes[i][axis + 2] for i in group)
+
+    if ends(second)[1] <= ends(first)[0] + 0.02:
+        for i in both:
+            boxes[i][axis], boxes[i][axis + 2] = low + high - boxes[i][axis + 2], low + high - boxes[i][axis]
+    if ends(first)[1] <= ends(second)[0] + 0.02:
+        return
+    if high - low < 0.45:
+        middle = min(0.7, max(0.3, (low + high) / 2))
+        low, high = middle - 0.3, middle + 0.3
+    half = (low + high) / 2
+    for group, start, stop in ((first, low, half - GAP / 2), (second, half + GAP / 2, high)):
+        a, z = ends(group)
+        k = min(1.0, (stop - start) / max(z - a, 1e-6))
+        for i in group:
+            for j in (axis, axis + 2):
+                boxes[i][j] = (start + stop) / 2 + (boxes[i][j] - (a + z) / 2) * k
+            other = 1 - axis
+            c = (boxes[i][other] + boxes[i][other + 2]) / 2
+            for j in (other, other + 2):
+                boxes[i][j] = c + (boxes[i][j] - c) * max(k, 0.7)
+
+
+def _inside(b: list[float], home: Box) -> None:
+    """Shift, and if need be shrink, a box into its container."""
+    for axis, (low, high) in enumerate(((home.x0, home.x1), (home.y0, home.y1))):
+        size = min(b[axis + 2] - b[axis], high - low)
+        start = min(max((b[axis] + b[axis + 2] - size) / 2, low), high - size)
+        b[axis], b[axis + 2] = start, start + size
+
+
+def _enlarge(b: list[float], e: Element, home: Box, fonts: FontBook) -> None:
+    """Grow a text's box about its centre until its letters can be read, as far as its container allows."""
+    for _ in range(5):
+        fitted = fit_text(e.text, e.font or "", Box.clipped(*b), fonts)
+        if fitted.x_height >= LETTERS:
+            return
+        _scale(b, 1.18)
+        _inside(b, home)
+
+
+def _scale(b: list[float], k: float) -> None:
+    for axis in (0, 1):
+        c, half = (b[axis] + b[axis + 2]) / 2, (b[axis + 2] - b[axis]) / 2 * k
+        b[axis], b[axis + 2] = c - half, c + half
+
+
+def _separate(boxes: list[list[float]], free: Sequence[bool], homes: Sequence[Box], rounds: int = 24) -> bool:
+    """Push overlapping texts and objects apart along the shorter way; True when none overlaps any more."""
+    solid = [i for i, f in enumerate(free) if f]
+    for _ in range(rounds):
+        clear = True
+        for n, i in enumerate(solid):
+            for j in solid[n + 1 :]:
+                a, b = boxes[i], boxes[j]
+                depth = [min(a[k + 2], b[k + 2]) - max(a[k], b[k]) + GAP for k in (0, 1)]
+                if min(depth) <= GAP / 2:
+                    continue
+                clear = False
+                k = 0 if depth[0] < depth[1] else 1
+                sign = 1 if a[k] + a[k + 2] <= b[k] + b[k + 2] else -1
+                for box, way, home in ((a, -sign, homes[i]), (b, sign, homes[j])):
+                    box[k] += way * depth[k] / 2
+                    box[k + 2] += way * depth[k] / 2
+                    _inside(box, home)
+        if clear:
+            return True
+    return False
+
+
+def overlap(elements: Sequence[Element]) -> float:
+    """Sum of the areas that texts and objects share, as a share of the canvas."""
+    solid = [e.box for e in elements if e.kind in ("text", "object")]
+    return sum(a.intersection(b) for n, a in enumerate(solid) for b in solid[n + 1 :])
+
+
+def travelled(before: Sequence[Element], after: Sequence[Element]) -> float:
+    """Mean distance between the corners of two versions of a layout."""
+    moved = [
+        sum(abs(p - q) for p, q in zip(a.box.as_list(), b.box.as_list(), strict=True)) / 4
+        for a, b in zip(before, after, strict=True)
+    ]
+    return sum(moved) / len(moved)
+
+
+# -- colours ----------------------------------------------------------------------------------------------------------
+
+
+def behind(element: Element, elements: Sequence[Element]) -> Element | None:
+    """What an element stands on: the last panel around its centre, else the background."""
+    x, y = element.box.centre
+    under = None
+    for e in elements:
+        if e.kind == "background":
+            under = under or e
+        if e.kind == "panel" and e is not element and e.box.x0 <= x <= e.box.x1 and e.box.y0 <= y <= e.box.y1:
+            under = e
+    return under
+
+
+def named(colour: str) -> str:
+    """The nearest named colour as "#rrggbb"."""
+    rgb = to_rgb(colour)
+    return to_hex(min(COLOURS.values(), key=lambda c: distance(c, rgb)))
+
+
+def legible(colour: RGB, ground: RGB, least: float = READABLE) -> RGB:
+    """The named colour nearest to `colour` that reads on `ground`."""
+    good = [c for c in COLOURS.values() if contrast(c, ground) >= least]
+    good = good or [max(COLOURS.values(), key=lambda c: contrast(c, ground))]
+    return min(good, key=lambda c: distance(c, colour))
+
+
+def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -> list[Element]:
+    """Panels that stand out from the background and letters that stand out from what is behind them.
+
+    Args:
+        fixed: elements whose colour the prompt or the visitor has chosen; they get an outline instead of another colour.
+    """
+    fixed = fixed or [False] * len(elements)
+    out = list(elements)
+    for i, e in enumerate(out):
+        ground = behind(e, out)
+        if ground is None or ground.colour is None or e.colour is None or e.kind == "background":
+            continue
+        under, own = to_rgb(ground.colour), to_rgb(e.colour)
+        busy = ground.style in ("photo", "texture")
+        if e.kind == "panel" and not fixed[i] and distance(own, under) < 60:
+            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 1.6)))
+        elif e.kind == "object" and e.style == "mono" and not fixed[i] and contrast(own, under) < 2.5:
+            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 3)))
+        elif e.kind == "text":
+            out[i] = _readable_text(e, own, under, busy, fixed[i])
+    return out
+
+
+def _readable_text(e: Element, own: RGB, under: RGB, busy: bool, fixed: bool) -> Element:
+    if not fixed and contrast(own, under) < (READABLE if not busy else 3):
+        own = legible(own, under)
+        e = dataclasses.replace(e, colour=to_hex(own))
+    if (busy and e.style != "glow") or contrast(own, under) < 2.5:
+        edge = COLOURS["black"] if contrast(own, COLOURS["black"]) > contrast(own, COLOURS["white"]) else COLOURS["white"]
+        return dataclasses.replace(e, style="outline", accent=to_hex(edge))
+    return e

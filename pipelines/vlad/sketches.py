@@ -1,0 +1,64 @@
+"""Sketches of a layout's objects and background from the sketch head, kept by name so that editing stays fast."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from pipelines.images import to_images
+from pipelines.models.sketch import SKETCH_STYLES, SketchHead, sketch_pictures
+from pipelines.types import Element, Layout
+from pipelines.vlad.text import phrase_of
+
+Key = tuple[str, str, int]  # phrase, style, variant
+KEPT = 512
+
+
+def sketched(element: Element) -> bool:
+    """Whether the canvas draws this element from a sketch."""
+    return element.kind == "object" or (element.kind == "background" and element.style in ("texture", "photo"))
+
+
+def key_of(element: Element) -> Key:
+    variant = element.variant if element.kind == "background" else 0
+    return phrase_of(element.kind, element.text), element.style, variant
+
+
+class Sketcher:
+    """Decodes sketches in batches and remembers them.
+
+    Args:
+        head: the sketch head. autoencoder: decodes its latents. keep: pictures remembered, None for all.
+    """
+
+    def __init__(self, head: SketchHead, autoencoder: nn.Module, keep: int | None = None) -> None:
+        self.head, self.autoencoder, self.keep = head, autoencoder, keep
+        self.known: OrderedDict[Key, Image.Image] = OrderedDict()
+
+    def missing(self, layouts: Iterable[Layout]) -> list[Key]:
+        keys = {key_of(e) for layout in layouts for e in layout.elements if sketched(e)}
+        return sorted(keys - set(self.known))
+
+    def prepare(self, layouts: Iterable[Layout], embedded: Mapping[str, Tensor], chunk: int = 64) -> None:
+        """Decode what is not known yet. embedded: phrase -> t_i (D,)."""
+        keys = self.missing(layouts)
+        for i in range(0, len(keys), chunk):
+            part = keys[i : i + chunk]
+            t_i = torch.stack([embedded[phrase] for phrase, _, _ in part])
+            style = torch.tensor([SKETCH_STYLES.index(s) for _, s, _ in part], device=t_i.device)
+            variant = torch.tensor([v for _, _, v in part], device=t_i.device)
+            rgba = sketch_pictures(self.head, self.autoencoder.decode, t_i, style, variant)
+            self.known.update(zip(part, to_images(rgba * 2 - 1), strict=True))
+        while self.keep is not None and len(self.known) > max(self.keep, len(keys)):
+            self.known.popitem(last=False)
+
+    def pictures(self, layout: Layout) -> tuple[dict[int, Image.Image], Image.Image | None]:
+        """RGBA sketches by element index, and the background's RGB sketch or None; `prepare` comes first."""
+        objects = {i: self.known[key_of(e)] for i, e in enumerate(layout.elements) if e.kind == "object"}
+        ground = layout.background
+        view = self.known[key_of(ground)].convert("RGB") if ground is not None and sketched(ground) else None
+        return objects, view

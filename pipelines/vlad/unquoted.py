@@ -1,0 +1,245 @@
+"""Texts that a prompt asks for without quoting them ("a cake that says happy birthday").
+
+A text begins after a trigger. It ends where the line, the sentence or the clause ends (full stop, comma, semicolon,
+bracket), or where the prompt goes back to describing the picture: "on a ...", "in a ...", "with a ...", "in red letters",
+"at the top", "and a <thing>", "featuring ...". "on the" and "in the" stay in the text ("party on the beach"). A text that
+begins in capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is not ended by a capitalised
+word ("says Love Is In A Cup").
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipelines.vlad.lexicon import default_lexicon
+from pipelines.vlad.nouns import COLOUR_RGB, DOCUMENT_HEADS, FONT_WORDS, NUMBERS, ORGANISATIONS, PANELS, TEXT_NOUNS
+from pipelines.vlad.reading import MARK, Item, Reading
+
+MOST_WORDS = 16
+_LEAD = rf"\s*(?::|-)?\s+(?:(?:the|these|a|an)?\s*(?:{TEXT_NOUNS})\s*:?\s+)?"
+_SAYS = re.compile(
+    r"\b(?:says?|saying|said|stating|states|spells?(?: out)?|spelling(?: out)?|spelled|titled|entitled|captioned|"
+    r"labell?ed(?: as)?|inscribed(?: with)?|engraved with|emblazoned with|printed with|shouting|yelling)" + _LEAD
+)
+_READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
+_NAMED = re.compile(r"\b(?:named|called)" + _LEAD)
+_WORDS = re.compile(
+    rf"(?:\b(?:the|these|and|with)\s+(?:words?|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
+    rf"caption|lettering)\s+|\b(?:{TEXT_NOUNS})\s*:\s*)"
+)
+_WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
+_WRITTEN = re.compile(
+    r"\bwith\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+(?:written|printed|painted|lettered|spelled|spelt|engraved|"
+    r"embroidered|carved|inscribed|iced|stitched)(?=\s+(?:on|in|across|at|above|below|over|out|onto|along)\b|\s*$)"
+)
+_AUTHOR = re.compile(r"[\s,]*\bby\s+((?:[A-Z][\w.’'-]*\s?){1,4})")
+
+_COUNT = "|".join(sorted((w for w in NUMBERS if w not in ("lots", "both", "single")), key=len, reverse=True)) + r"|\d+"
+_COLOUR = "|".join(sorted(map(re.escape, COLOUR_RGB), key=len, reverse=True))
+_FONT = "|".join(sorted((re.escape(w) for w in FONT_WORDS if w != "fat"), key=len, reverse=True))
+_SPOT = r"(?:top|bottom|left|right|centre|center|middle|front|back|side|cover|upper|lower|corner|background|foreground)"
+_STOP = re.compile(
+    rf"(?:on\s+(?:it|them|its|top|an?|{_COUNT}|wood|wooden|paper|(?:{_COLOUR})|the\s+(?:\w+\s+)?{_SPOT})\b"
+    rf"|in\s+(?:an?|the\s+(?:\w+\s+)?{_SPOT}|(?:all\s+)?(?:big|large|huge|small|bold|capital|capitals|caps|neon|glowing|"
+    rf"cursive|{_FONT}|{_COLOUR}))\b"
+    rf"|with\s+(?:an?|{_COUNT}|no|the\s+(?:{TEXT_NOUNS})|(?:{_COLOUR})|(?:big|large|bold)|(?:{TEXT_NOUNS}))\b"
+    rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration)\b"
+    rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background))\b"
+    r"|(?:featuring|showing|surrounded\s+by|depicting|decorated\s+with|made\s+(?:of|from)|underneath|alongside)\b"
+    rf"|(?:next\s+to|beside|above|below|under|over|against|near|behind|as|for|at|inside)\s+(?:an?|two|three|it)\b"
+    rf"|(?:at|to|in|near|along)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
+    r"|(?:wearing|holding|riding|standing|sitting|flying)\b"
+    rf"|(?:written|printed|painted|lettered|engraved|embroidered)\s+(?:on|in|across|at|above|below|over|out)\b"
+    rf"|in\s+{MARK}|{MARK})"
+)
+_AND_THING = re.compile(rf"(?:and|with|plus)\s+(?:(the|{_COUNT})\s+)?")
+_BREAK = re.compile(r"[,;()\[\]\n|{}]|\s[-–—]\s|[.:](?=\s|$)|[.!?]+(?=\s+(?:the|it|with|make|use|on|add|there|background)\b)")
+_ABBREVIATION = re.compile(r"(?:\b(?:est|no|vol|mr|mrs|ms|dr|st|vs|co|inc|ltd|jr|sr|feat|ft)|\b[a-z]|\d)\.$")
+_NOT_TEXT = frozenset(
+    "on in at with by for from above below of and or to is are was should that which this it that's about like as".split()
+)
+_READABLE = frozenset("book books newspaper magazine letter map menu story novel paper comic bible script quietly".split())
+_ARTICLE = re.compile(r"(?:an?|the|his|her|its|their|some|two|three|my|your)\s+")
+
+
+def find_unquoted(reading: Reading) -> list[Item]:
+    """Texts after triggers; the words of each, with the trigger, are claimed in the reading."""
+    found: list[Item] = []
+    for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE):
+        position = 0
+        while match := pattern.search(reading.masked, position):
+            position = max(match.end(), position + 1)
+            item = _written(reading, match) if pattern is _WRITTEN else _after(reading, pattern, match)
+            if item:
+                reading.take(item.start, item.end, mask=True)
+                found.append(item)
+    return found
+
+
+def find_author(reading: Reading, texts: list[Item]) -> Item | None:
+    """ "by Ann Lee" right after a text."""
+    for text in texts:
+        for gap in (0, 1):  # a closing quotation mark may follow the text
+            match = _AUTHOR.match(reading.prompt, text.end + gap)
+            if match and MARK not in reading.masked[match.start(1) : match.end(1)]:
+                name = match.group(1).rstrip(" .,")
+                item = Item("text", name, match.start(1), match.start(1) + len(name))
+                reading.take(match.start(), item.end, mask=True)
+                return item
+    return None
+
+
+def _written(reading: Reading, match: re.Match[str]) -> Item | None:
+    """ "with hello world written on it"."""
+    start, end = match.span(1)
+    phrase = reading.masked[start:end]
+    article = _ARTICLE.match(phrase)
+    quoted = re.match(rf"(?:the\s+|these\s+)?(?:{TEXT_NOUNS})\s+", phrase)
+    if quoted:
+        start += quoted.end()
+    elif article or phrase.split()[0] in NUMBERS or re.fullmatch(rf"(?:{TEXT_NOUNS})", phrase.split()[-1]):
+        return None
+    return Item("text", reading.prompt[start:end], start, end) if end > start else None
+
+
+def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> Item | None:
+    """The text that begins where a trigger ends, None when the trigger is not one here."""
+    start = match.end()
+    masked = reading.masked
+    if start >= len(masked) or MARK in masked[start : start + 2]:
+        return None
+    if pattern is _READS and not _reads(masked, match):
+        return None
+    if pattern is _NAMED and not _names(masked, match):
+        return None
+    first = re.match(r"[\w'&#$£€@%+-]+", masked[start:])
+    if first is None and not masked[start].isprintable():
+        return None
+    if first and pattern in (_WORDS, _WRITE) and first.group() in _NOT_TEXT:
+        return None
+    if first and pattern is _WORDS and not masked[: match.end()].rstrip().endswith(":") and first.group() in ("a", "an"):
+        return None
+    end = _end_of_text(reading, start)
+    text = reading.prompt[start:end].rstrip(" ,;:.-")
+    return Item("text", text, start, start + len(text)) if re.search(r"\w", text) else None
+
+
+def _word_before(masked: str, position: int) -> str:
+    found = re.search(rf"([\w']+|{MARK})\s*[\"'”’»]?\s*$", masked[:position])
+    return found.group(1) if found else ""
+
+
+def _carries_text(word: str) -> bool:
+    """Whether a noun is something that text stands on: a sign, a poster, letters, a mug, but not a person or animal."""
+    single = word[:-1] if word.endswith("s") else word
+    if word in ("it", "that", "which", "text", "texts", "letters", "lettering", "words", "bubble", "caption", "title", "cover"):
+        return True
+    if {word, single} & DOCUMENT_HEADS or word in PANELS or single in PANELS:
+        return True
+    if word in ("headline", "slogan", "front", "back", "case", "box", "design", "one", "board", "print", "tattoo"):
+        return True
+    name = default_lexicon().get(word)
+    return name is not None and name.group in ("objects", "food & drink", "activities", "travel & places")
+
+
+def _reads(masked: str, match: re.Match[str]) -> bool:
+    """Whether "reading" introduces a text: the reader is a thing and what follows is nothing to read."""
+    after = masked[match.end() :]
+    article = _ARTICLE.match(after)
+    next_word = re.match(r"\w*", after[article.end() :] if article else after)
+    if next_word and next_word.group() in _READABLE:
+        return False
+    before = _word_before(masked, match.start())
+    return _carries_text(before) or before in ("should", "must", "would", "will", "to")
+
+
+def _names(masked: str, match: re.Match[str]) -> bool:
+    """Whether what is "called" something has its name written: a company or a document, not a pet."""
+    before = _word_before(masked, match.start())
+    return before in ORGANISATIONS or before in DOCUMENT_HEADS or before in PANELS
+
+
+def _end_of_text(reading: Reading, start: int) -> int:
+    """Where the text that begins at `start` ends."""
+    prompt, masked = reading.prompt, reading.masked
+    line_end = masked.find("\n", start)
+    line_end = len(masked) if line_end < 0 else line_end
+    capitals = _capitals_end(prompt, start, line_end)
+    if capitals:
+        return capitals
+    title = prompt[start : start + 1].isupper() and not prompt.isupper()
+    position, words = start, 0
+    while position < line_end:
+        if words and _stops(reading, position, title):
+            return position
+        gap = re.compile(r"\S+").match(masked, position)
+        if gap is None or words >= MOST_WORDS:
+            return position
+        ended = _broken(masked, gap.start(), min(gap.end(), line_end))
+        if ended is not None and (words or ended > gap.start()):
+            return ended
+        words += 1
+        position = gap.end()
+        while position < line_end and masked[position] == " ":
+            position += 1
+        if position < line_end and re.match(r"[-–—]\s", masked[position:]):
+            return position
+    return line_end
+
+
+def _broken(masked: str, start: int, end: int) -> int | None:
+    """Where punctuation inside or after the word masked[start:end] ends the text, or None."""
+    if MARK in masked[start:end]:
+        return masked.index(MARK, start)
+    for match in _BREAK.finditer(masked, start, min(len(masked), end + 12)):
+        if match.start() >= end:
+            break
+        if match.group() == "." and _ABBREVIATION.search(masked[start : match.end()]) and match.end() < len(masked):
+            continue
+        return match.end() if match.group()[0] in "!?" else match.start()
+    return None
+
+
+def _stops(reading: Reading, position: int, title: bool) -> bool:
+    """Whether the prompt describes the picture again from here."""
+    if title and reading.prompt[position].isupper():
+        return False
+    return bool(_STOP.match(reading.masked, position)) or _thing_follows(reading, position)
+
+
+def _thing_follows(reading: Reading, position: int) -> bool:
+    """ "and a cat", "with balloons": a counted or mass thing the models know, with an article where it takes one."""
+    match = _AND_THING.match(reading.masked, position)
+    if not match:
+        return False
+    i = reading.index_at(match.end())
+    words = [w.text for w in reading.words]
+    lexicon = default_lexicon()
+    counted = match.group(1)
+    for skip in range(3 if counted else 1):
+        found = lexicon.longest(words, i + skip) if i + skip < len(words) else None
+        if found:
+            name = found[1]
+            with_plural = match.group().startswith("with") and name.plural
+            return bool(counted and counted != "the") or name.mass or with_plural or (counted == "the" and name.object in ("sun", "full moon", "Milky Way"))
+    return bool(counted and counted not in ("the", "some", "many", "few")) and i < len(words) and words[i] in PANELS
+
+
+def _capitals_end(prompt: str, start: int, line_end: int) -> int | None:
+    """End of the run of capitalised words a text begins with, None when it does not begin with one."""
+    if prompt.isupper():
+        return None
+    end, seen, position = start, False, start
+    for match in re.finditer(r"\S+", prompt[start:line_end]):
+        word = match.group()
+        if any(c.islower() for c in word) or MARK in word:
+            break
+        letters = sum(c.isupper() for c in word)
+        if not letters and not any(c.isdigit() for c in word) and word not in ("&", "+", "-", "/"):
+            break
+        seen = seen or letters > 1
+        end = start + match.end()
+        position = end
+        if word[-1] in ",;.)" and not re.fullmatch(r"(?:[A-Z]\.)+", word):
+            break
+    return position if seen and end > start else None

@@ -1,0 +1,249 @@
+"""One training loop for every stage, on accelerate: resumable, seeded, logged to a CSV with a held-out metric.
+
+A stage says what to train (`modules`), draws a batch from a step number alone (so a resumed run sees the batches that an
+unbroken one would have seen), returns a loss, and measures itself on held-out data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How long and how fast a stage trains.
+
+    Attributes:
+        steps: optimiser steps of the whole run (the learning rate follows them).
+        batch: samples per step.
+        lr: peak learning rate, reached after `warmup` steps; falls by a cosine to a twentieth.
+        minutes: stop (and save) after this time even if steps are left; None = no limit.
+        ema: decay of the moving average of the weights that is saved; 0 = none.
+        precision: "no" or "bf16" (autocast).
+        eval_every, save_every: in steps.
+        seed: seeds the weights, the batches and the noise.
+    """
+
+    steps: int
+    batch: int
+    lr: float = 3e-4
+    warmup: int = 100
+    minutes: float | None = None
+    ema: float = 0.999
+    precision: str = "bf16"
+    eval_every: int = 500
+    save_every: int = 500
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    seed: int = 0
+    threads: int | None = None
+
+
+class Stage(Protocol):
+    """What a recipe gives to `fit`."""
+
+    name: str
+
+    def modules(self) -> nn.Module: ...
+    def batch(self, step: int, size: int) -> Any: ...
+    def loss(self, model: nn.Module, batch: Any, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]: ...
+    def evaluate(self, model: nn.Module) -> dict[str, float]: ...
+    def save(self, model: nn.Module, folder: Path) -> None: ...
+
+
+def learning_rate(step: int, config: RunConfig) -> float:
+    """Linear warm-up, then a cosine from 1 to 0.05 of the peak; returns the factor."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    t = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * t))
+
+
+class Average:
+    """Exponential moving average of the trained parameters, with a warm-up of its decay; swapped in to measure and save."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay, self.steps = decay, 0
+        self.shadow = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        own = [p for p in model.parameters() if p.requires_grad]
+        torch._foreach_lerp_(list(self.shadow.values()), own, 1 - decay)
+
+    @torch.no_grad()
+    def swap(self, model: nn.Module) -> None:
+        """Exchange the averaged and the trained weights (call twice to undo)."""
+        for n, p in model.named_parameters():
+            if n in self.shadow:
+                kept = p.detach().clone()
+                p.copy_(self.shadow[n])
+                self.shadow[n].copy_(kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps, "shadow": self.shadow}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = state["steps"]
+        for n, v in state["shadow"].items():
+            self.shadow[n].copy_(v)
+
+
+class Log:
+    """Appends rows to a CSV; the header is fixed by the first row."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fields: list[str] | None = None
+        if path.exists():
+            with path.open() as f:
+                self.fields = next(csv.reader(f), None)
+
+    def write(self, row: dict[str, Any]) -> None:
+        new = self.fields is None
+        self.fields = self.fields or list(row)
+        with self.path.open("a", newline="") as f:
+            w = csv.DictWriter(f, self.fields, extrasaction="ignore")
+            if new:
+                w.writeheader()
+            w.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+
+
+def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = None) -> dict[str, float]:
+    """Train a stage, resuming from `out/state` when it exists.
+
+    Args:
+        stage: the recipe.
+        config: length, batch, learning rate.
+        out: folder for `state/`, `log.csv`, `run.json` and the saved weights.
+        stop_after: stop after this step number (a test of resuming uses it).
+
+    Returns:
+        The last held-out metrics.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    accelerator = Accelerator(mixed_precision=config.precision, cpu=not torch.cuda.is_available())
+    set_seed(config.seed)
+    model = stage.modules()
+    params = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(params, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: learning_rate(s, config))
+    model, optimiser = accelerator.prepare(model, optimiser)
+    raw = accelerator.unwrap_model(model)
+    average = Average(raw, config.ema) if config.ema else None
+    tracked = _Counter()
+    accelerator.register_for_checkpointing(tracked, schedule, *([average] if average else []))
+    state = out / "state"
+    if state.exists():
+        accelerator.load_state(str(state))
+    log, started, seen, metrics = Log(out / "log.csv"), time.time(), tracked.seconds, {}
+    running: dict[str, float] = {}
+    end = min(config.steps, stop_after or config.steps)
+    while tracked.step < end:
+        step = tracked.step
+        batch = stage.batch(step, config.batch)
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+        with accelerator.autocast():
+            loss, parts = stage.loss(raw, batch, generator)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(params, config.clip)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+        if average:
+            average.update(raw)
+        tracked.step, tracked.seconds = step + 1, seen + time.time() - started
+        parts = {"loss": float(loss.detach()), **parts}
+        running = {k: 0.95 * running.get(k, v) + 0.05 * v for k, v in parts.items()}
+        late = config.minutes is not None and tracked.seconds > 60 * config.minutes
+        last = tracked.step == end or late
+        if tracked.step % config.eval_every == 0 or last:
+            metrics = _measure(stage, raw, average, out)
+            row = {"step": tracked.step, "samples": tracked.step * config.batch, "minutes": tracked.seconds / 60}
+            log.write({**row, **running, **metrics})
+            print(stage.name, {k: round(v, 4) for k, v in {**row, **running, **metrics}.items()}, flush=True)
+        if tracked.step % config.save_every == 0 or last:
+            accelerator.save_state(str(state))
+        if late:
+            break
+    write_run(out, stage.name, config, tracked)
+    return metrics
+
+
+def _measure(stage: Stage, model: nn.Module, average: Average | None, out: Path) -> dict[str, float]:
+    """Held-out metrics of the averaged weights, which are also saved."""
+    if average:
+        average.swap(model)
+    model.eval()
+    with torch.no_grad():
+        metrics = stage.evaluate(model)
+        stage.save(model, out)
+    model.train()
+    if average:
+        average.swap(model)
+    return metrics
+
+
+class _Counter:
+    """Steps and seconds of a run, over all its resumptions."""
+
+    def __init__(self) -> None:
+        self.step, self.seconds = 0, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def write_run(out: Path, name: str, config: RunConfig, tracked: _Counter) -> None:
+    """`run.json`: what the model card quotes."""
+    facts = {
+        "stage": name,
+        "steps": tracked.step,
+        "samples": tracked.step * config.batch,
+        "hours": round(tracked.seconds / 3600, 3),
+        "hardware": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "2 CPU cores",
+        "config": dataclasses.asdict(config),
+    }
+    (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The options that every recipe shares."""
+    p = argparse.ArgumentParser(description=description)
+    p.add_argument("--config", choices=["smoke", "cpu", "gpu"], default="cpu")
+    p.add_argument("--data", type=Path, default=Path(".cache/posters"), help="folder of training.data.dataset")
+    p.add_argument("--weights", type=Path, default=Path("checkpoints/vlad-mini"), help="earlier stages' weights")
+    p.add_argument("--out", type=Path, required=True, help="folder for weights, state and log.csv")
+    p.add_argument("--steps", type=int)
+    p.add_argument("--batch", type=int)
+    p.add_argument("--minutes", type=float)
+    p.add_argument("--threads", type=int)
+    p.add_argument("--lr", type=float)
+    return p
+
+
+def chosen(configs: dict[str, RunConfig], args: argparse.Namespace) -> RunConfig:
+    """The named configuration with the command line's overrides."""
+    names = ("steps", "batch", "minutes", "threads", "lr")
+    given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
+    return dataclasses.replace(configs[args.config], **given)

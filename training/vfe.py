@@ -1,0 +1,174 @@
+"""Stage 5: the Visual Feature Enhancer, in the autoencoder's latent space. `python -m training.vfe --data DIR --out DIR`.
+
+The canvas of every poster (its own layout, objects from the sketch head) and its truth are encoded once; CCM's tokens are
+computed once; then the denoiser learns truth from noised truth, canvas and tokens (eqs. (4), (7), (9)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipelines.config import MINILM
+from pipelines.images import from_uint8, to_batch
+from pipelines.models.vfe import VisualFeatureEnhancer, add_noise, diffusion_loss
+from pipelines.registry import load_tokenizer
+from pipelines.sampling import denoise, get_noise
+from pipelines.vlad.canvas import draw_canvas
+from pipelines.vlad.fonts import FontBook
+from pipelines.vlad.loaders import load_encoder, load_part
+from pipelines.vlad.sketches import Sketcher
+from pipelines.vlad.slots import cover
+from pipelines.vlad.text import embed_phrases, tokens_of
+from training.autoencoder import psnr
+from training.checkpoints import save_part
+from training.loop import RunConfig, chosen, fit, parser
+from training.posters import MAX_SLOTS, Posters, load_posters, training_fonts
+
+NO_CANVAS, NO_TEXT, ALONE = 0.1, 0.1, 0.05  # shares without z_t, without t, without CCM's local level
+CONFIGS = {
+    "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
+    "cpu": RunConfig(steps=2500, batch=24, lr=8e-4, warmup=100, ema=0.998, eval_every=250, save_every=250),
+    "gpu": RunConfig(steps=20000, batch=256, lr=8e-4, minutes=9, eval_every=1000, save_every=4000),
+}
+
+
+@dataclass(frozen=True)
+class Latents:
+    """truth, canvas: (N, C, 32, 32) half. tokens: (N, 1 + M, d) half, t: (N, d); `alone` the same without CCM's locals."""
+
+    truth: Tensor
+    canvas: Tensor
+    tokens: Tensor
+    t: Tensor
+    alone_tokens: Tensor
+    alone_t: Tensor
+    cover: Tensor
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
+@torch.no_grad()
+def encode_posters(posters: Posters, weights: Path, fonts: FontBook) -> Latents:
+    """Run the frozen earlier stages over all posters, on the device that training uses."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    autoencoder = load_part("autoencoder", weights).to(device, memory_format=torch.channels_last)
+    encoder, ccm = load_encoder(weights).to(device), load_part("ccm", weights).to(device)
+    tokenizer = load_tokenizer(MINILM)
+    t_i = embed_phrases(encoder, tokenizer, posters.phrases)
+    sketcher = Sketcher(load_part("sketch", weights).to(device), autoencoder)
+    sketcher.prepare(posters.layouts, dict(zip(posters.phrases, t_i, strict=True)))
+    rows: dict[str, list[Tensor]] = {k: [] for k in Latents.__dataclass_fields__}
+    for i in range(0, len(posters), 32):
+        span = slice(i, min(i + 32, len(posters)))
+        with torch.autocast(device, torch.bfloat16):
+            canvases = [draw_canvas(x, *sketcher.pictures(x), fonts=fonts) for x in posters.layouts[span]]
+            rows["truth"].append(autoencoder.encode(from_uint8(posters.images[span]).to(device)).half().cpu())
+            rows["canvas"].append(autoencoder.encode(to_batch(canvases).to(device)).half().cpu())
+            ids, mask = tokens_of(tokenizer, posters.prompts[span])
+            t_g = encoder.prompts(ids.to(device), mask.to(device))
+        mask = posters.mask[span].to(device)
+        for key, keep in (("", mask), ("alone_", torch.zeros_like(mask))):
+            tokens, t = ccm(t_g, t_i[posters.phrase[span]], posters.kinds[span].to(device), keep)
+            rows[f"{key}tokens"].append(tokens.half().cpu())
+            rows[f"{key}t"].append(t.half().cpu())
+        rows["cover"].append(torch.stack([padded_cover(x.elements) for x in posters.layouts[span]]))
+    return Latents(**{k: torch.cat(v) for k, v in rows.items()})
+
+
+def padded_cover(elements: tuple, size: int = 32) -> Tensor:
+    """(MAX_SLOTS, size, size) half."""
+    out = torch.zeros(MAX_SLOTS, size, size, dtype=torch.half)
+    out[: len(elements)] = torch.from_numpy(cover(elements, size)).half()
+    return out
+
+
+def draw_sigma(n: int, generator: torch.Generator) -> Tensor:
+    """Noise levels in (0.02, 1]: mostly those that sampling from a noised canvas meets, all of them sometimes."""
+    low = 0.02 + 0.68 * torch.rand(n, generator=generator)
+    high = 0.02 + 0.98 * torch.rand(n, generator=generator)
+    return torch.where(torch.rand(n, generator=generator) < 0.6, low, high)
+
+
+class EnhancerStage:
+    """Held out: the test split, sampled from the canvas noised to 0.5 in 4 steps."""
+
+    name = "vfe"
+
+    def __init__(self, train: Latents, test: Latents, test_images: np.ndarray, decoder: nn.Module, **sizes: int) -> None:
+        self.train, self.test, self.decoder, self.sizes = train, test, decoder, sizes
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.images = from_uint8(test_images)
+        self.decoder.to(self.device)
+
+    def modules(self) -> nn.Module:
+        context, channels = self.train.t.shape[1], self.train.truth.shape[1]
+        return VisualFeatureEnhancer(latent=channels, context=context, **self.sizes).to(self.device)
+
+    def batch(self, step: int, size: int) -> Tensor:
+        return torch.from_numpy(np.random.default_rng((55, step)).integers(0, len(self.train), size))
+
+    def loss(self, model: nn.Module, batch: Tensor, generator: torch.Generator):
+        d, n = self.train, len(batch)
+        alone = torch.rand(n, generator=generator) < ALONE
+        tokens = torch.where(alone[:, None, None], d.alone_tokens[batch], d.tokens[batch]).float()
+        t = torch.where(alone[:, None], d.alone_t[batch], d.t[batch]).float()
+        textless = torch.rand(n, generator=generator) < NO_TEXT
+        tokens[textless], t[textless] = 0, 0
+        guided = (torch.rand(n, generator=generator) >= NO_CANVAS).float().view(-1, 1, 1, 1)
+        sigma = draw_sigma(n, generator)
+        sigma = torch.where(guided.flatten() > 0, sigma, 0.1 + 0.9 * torch.rand(n, generator=generator))
+        clean = d.truth[batch].float()
+        noise = torch.randn(clean.shape, generator=generator)
+        parts = (add_noise(clean, noise, sigma), sigma, d.canvas[batch].float() * guided, tokens, t)
+        parts = (*parts, d.cover[batch].float() * guided)
+        out = model(*(p.to(self.device) for p in parts))
+        loss = diffusion_loss(clean.to(self.device), out, sigma.to(self.device))
+        return loss, {}
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        d, n = self.test, min(32, len(self.test))
+        truth, canvas = d.truth[:n].float().to(self.device), d.canvas[:n].float().to(self.device)
+        noise = get_noise(list(range(n)), tuple(truth.shape[1:])).to(self.device)
+        tokens, t, area = (x[:n].float().to(self.device) for x in (d.tokens, d.t, d.cover))
+        for _, clean, _ in denoise(lambda x, s: model(x, s, canvas, tokens, t, area), canvas, noise, 4, 0.5):
+            out = clean
+        images = self.images[:n].to(self.device)
+        return {
+            "held_out_latent_mse": float((out - truth).square().mean()),
+            "canvas_latent_mse": float((canvas - truth).square().mean()),
+            "held_out_psnr": psnr(self.decoder.decode(out).float(), images),
+            "canvas_psnr": psnr(self.decoder.decode(canvas).float(), images),
+        }
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        save_part(model, folder / "vfe")
+
+
+def main() -> None:
+    p = parser(__doc__ or "")
+    p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
+    p.add_argument("--assets", type=Path)
+    p.add_argument("--limit", type=int, help="use only so many posters")
+    args = p.parse_args()
+    fonts = training_fonts(args.assets)
+    test = load_posters(args.held_out, fonts, 32)
+    latents = []
+    for name, posters in (("train", load_posters(args.data, fonts, args.limit)), ("test", test)):
+        cached = args.out / f"latents-{name}.pt"
+        if not cached.exists():
+            args.out.mkdir(parents=True, exist_ok=True)
+            torch.save(encode_posters(posters, args.weights, fonts).__dict__, cached)
+        latents.append(Latents(**torch.load(cached, mmap=True)))
+    small = {"layers": 1, "heads": 2, "head_dim": 16} if args.config == "smoke" else {}
+    stage = EnhancerStage(*latents, test.images[:32], load_part("autoencoder", args.weights), **small)
+    fit(stage, chosen(CONFIGS, args), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,430 @@
+"""HTML and SVG of the page: the understood prompt, the plan, notes, progress, pictures. Pure functions of plain data.
+
+Everything that a visitor wrote goes through `esc`. Nothing here needs Gradio.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from pipelines.colours import name_of, to_rgb
+from pipelines.types import KINDS, Element, Layout, Progress
+from ui.backend import Understanding
+
+SIZE = 512  # side of the plan in SVG units
+WEIGHTS = {"heavy sans-serif": 900, "display": 800, "slab serif": 700}
+FAMILIES = {
+    "serif": "Georgia, 'Times New Roman', serif",
+    "slab serif": "Rockwell, Georgia, serif",
+    "monospace": "ui-monospace, 'IBM Plex Mono', monospace",
+    "script": "'Snell Roundhand', 'Segoe Script', cursive",
+    "handwritten": "'Bradley Hand', 'Segoe Print', cursive",
+    "condensed sans-serif": "'Arial Narrow', 'Roboto Condensed', sans-serif",
+}
+SANS = "'IBM Plex Sans', system-ui, sans-serif"
+PLURALS = {"text": "Text", "object": "Objects", "panel": "Panels", "background": "Background"}
+STAGES = {
+    "canvas": "Laying out the draft",
+    "denoise": "Drawing",
+    "decode": "Developing the picture",
+    "done": "Done",
+}
+_UNSAFE = {ord(c): f"&#{ord(c)};" for c in "{}$`\\"}  # would be read by the page's template engine
+
+
+def esc(text: Any) -> str:
+    """Text that is safe inside HTML, inside a quoted attribute, and inside a template."""
+    return html.escape(str(text), quote=True).translate(_UNSAFE)
+
+
+def step_heading(number: int, title: str, hint: str) -> str:
+    """Heading of one of the three numbered steps."""
+    return f'<h2 class="step"><span class="tag">{number}</span>{esc(title)}<small>{esc(hint)}</small></h2>'
+
+
+# -- the understood prompt ------------------------------------------------------------------------------------------------
+
+
+def understanding(read: Understanding) -> str:
+    """The prompt with its parts marked, then the parts by kind, the caption and the warnings."""
+    groups = "".join(_group(kind, [p for p in read.parts if p.kind == kind]) for kind in ("text", "object", "panel"))
+    back = _group("background", [p for p in read.parts if p.kind == "background"])
+    caption = f'<div class="row"><dt>Caption</dt><dd class="caption">{esc(read.caption)}</dd></div>' if read.caption else ""
+    relations = "".join(_relation(read, r) for r in read.relations)
+    return (
+        f'<section class="understood" aria-label="How the prompt was understood"><p class="marked">{_marked(read)}</p>'
+        f"<dl>{groups}{back}{relations}{caption}</dl>{notes(read.warnings)}</section>"
+    )
+
+
+def _marked(read: Understanding) -> str:
+    out, end = [], 0
+    for part in sorted((p for p in read.parts if p.span), key=lambda p: p.span):
+        a, b = part.span
+        if a < end or b > len(read.prompt):
+            continue
+        words = f'<mark class="k-{part.kind}" title="{part.kind}">{esc(read.prompt[a:b])}</mark>'
+        out += [esc(read.prompt[end:a]), words]
+        end = b
+    return "".join([*out, esc(read.prompt[end:])])
+
+
+def _group(kind: str, parts: Sequence[Any]) -> str:
+    if not parts:
+        return ""
+    items = "".join(f"<li>{_part(kind, p)}</li>" for p in parts)
+    return f'<div class="row"><dt class="k-{kind}">{PLURALS[kind]}</dt><dd><ul>{items}</ul></dd></div>'
+
+
+def _part(kind: str, part: Any) -> str:
+    text = f"“{esc(part.text)}”" if kind == "text" else esc(part.text or "plain")
+    count = f'<span class="count">{part.count} ×</span> ' if part.count > 1 else ""
+    wishes = [getattr(part, name, None) for name in ("style", "font_category", "place")]
+    said = "".join(f" <small>{esc(w)}</small>" for w in wishes if w and w != part.text)
+    return f"{count}{text}{swatch(part.colour)}{said}"
+
+
+def _relation(read: Understanding, relation: Any) -> str:
+    a, word, b = relation
+    if not (0 <= a < len(read.parts) and 0 <= b < len(read.parts)):
+        return ""
+    left, right = esc(read.parts[a].text), esc(read.parts[b].text)
+    return f'<div class="row"><dt>Where</dt><dd>{left} {esc(word)} {right}</dd></div>'
+
+
+def swatch(colour: str | None) -> str:
+    """A small patch of a colour with its nearest name, or nothing."""
+    if not colour:
+        return ""
+    name = esc(name_of(to_rgb(colour)))
+    return f' <span class="swatch" style="--c:{esc(colour)}" title="{esc(colour)}">{name}</span>'
+
+
+def notes(sentences: Iterable[str], kind: str = "soft") -> str:
+    """Soft notes as a list; nothing when there are none."""
+    items = "".join(f"<li>{esc(s)}</li>" for s in sentences)
+    return f'<ul class="notes {kind}" role="status">{items}</ul>' if items else ""
+
+
+# -- the plan -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Lines of a label and their letter height in SVG units."""
+
+    lines: tuple[str, ...]
+    size: float
+
+
+def fit_label(text: str, width: float, height: float, most: int = 4) -> Fitted:
+    """The largest letters for `text` in width x height units, over 1 to `most` lines of whole words (estimated widths)."""
+    words = text.split() or [text]
+    best = Fitted((text,), 0.0)
+    for n in range(1, min(most, len(words)) + 1):
+        lines = _wrap(words, math.ceil(len(text) / n))
+        longest = max(len(line) for line in lines)
+        size = min(height / (1.16 * len(lines)), width / (0.58 * max(1, longest)))
+        if size > best.size:
+            best = Fitted(tuple(lines), size)
+    return best
+
+
+def _wrap(words: Sequence[str], width: int) -> list[str]:
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) <= width + 1:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return lines
+
+
+def plan(
+    layout: Layout | None,
+    *,
+    categories: Mapping[str, str] | None = None,
+    draft: Image.Image | None = None,
+    selected: int | None = None,
+) -> str:
+    """The plan as an SVG with a ruler, or an empty sheet.
+
+    Args:
+        layout: what to show.
+        categories: font id -> category of fonts, for the letters.
+        draft: the canvas as a picture, shown below the boxes in place of flat colours.
+        selected: index of the element that stands out.
+    """
+    if layout is None:
+        return sheet('<p class="empty">The plan appears here:<br>boxes first, before any picture.</p>', "plan")
+    order = sorted(range(len(layout.elements)), key=lambda i: KINDS.index(layout.elements[i].kind))
+    backdrop = _picture(draft) if draft is not None else "".join(_flat(layout.elements[i], categories or {}) for i in order)
+    boxes = "".join(_box(i, layout.elements[i], i == selected, draft is None) for i in order)
+    label = f"Plan with {len(layout.elements)} elements"
+    svg = (
+        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="group" aria-label="{label}"><defs>{_clip()}</defs>'
+        f'<g clip-path="url(#plan-clip)">{backdrop}</g>{boxes}</svg>'
+    )
+    return sheet(svg, "plan") + _legend(layout)
+
+
+def sheet(inside: str, kind: str) -> str:
+    """A square sheet with crop marks and, for the plan, a ruler from 0 to 1."""
+    ticks = "".join(f"<i>{t}</i>" for t in ("0", ".25", ".5", ".75", "1"))
+    ruler = f'<div class="ruler x" aria-hidden="true">{ticks}</div><div class="ruler y" aria-hidden="true">{ticks}</div>'
+    return f'<div class="sheet {kind}">{ruler if kind == "plan" else ""}<div class="field">{inside}</div></div>'
+
+
+def _clip() -> str:
+    return f'<clipPath id="plan-clip"><rect width="{SIZE}" height="{SIZE}"/></clipPath>'
+
+
+def _picture(image: Image.Image) -> str:
+    return f'<image href="{data_uri(image, "jpeg")}" width="{SIZE}" height="{SIZE}" preserveAspectRatio="none"/>'
+
+
+def _flat(e: Element, categories: Mapping[str, str]) -> str:
+    """An element in its planned colours, without any model."""
+    x, y, w, h = (v * SIZE for v in (e.box.x0, e.box.y0, e.box.width, e.box.height))
+    if e.kind == "background":
+        return _background(e)
+    if e.kind == "panel":
+        return _panel(e, x, y, w, h)
+    if e.kind == "object":
+        fill = e.colour if e.style == "mono" and e.colour else "#8a929c"
+        return f'<ellipse cx="{x + w / 2:.1f}" cy="{y + h / 2:.1f}" rx="{w * 0.42:.1f}" ry="{h * 0.42:.1f}" fill="{fill}" fill-opacity=".28"/>'
+    return _letters(e, x, y, w, h, categories.get(e.font or "", ""))
+
+
+def _background(e: Element) -> str:
+    base, other = e.colour or "#e9ebe8", e.accent or e.colour or "#e9ebe8"
+    back = f'<rect width="{SIZE}" height="{SIZE}" fill="{base}"/>'
+    if e.style == "gradient":
+        stops = f'<stop stop-color="{base}"/><stop offset="1" stop-color="{other}"/>'
+        back = (
+            f'<linearGradient id="plan-grad" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient>'
+            f'<rect width="{SIZE}" height="{SIZE}" fill="url(#plan-grad)"/>'
+        )
+    elif e.style == "split":
+        back += f'<rect y="{SIZE * 0.6}" width="{SIZE}" height="{SIZE * 0.4}" fill="{other}"/>'
+    elif e.style == "border":
+        back += f'<rect x="16" y="16" width="480" height="480" fill="none" stroke="{other}" stroke-width="4"/>'
+    elif e.style in ("stripes", "dots", "confetti", "sunburst"):
+        back += _pattern(e.style, other)
+    return back
+
+
+def _pattern(style: str, colour: str) -> str:
+    if style == "stripes":
+        body = f'<rect width="24" height="48" fill="{colour}"/>'
+        turn = ' patternTransform="rotate(45)"'
+    else:
+        body, turn = f'<circle cx="12" cy="12" r="{5 if style == "dots" else 3}" fill="{colour}"/>', ""
+    pattern = f'<pattern id="plan-pat" width="48" height="48" patternUnits="userSpaceOnUse"{turn}>{body}</pattern>'
+    return f'{pattern}<rect width="{SIZE}" height="{SIZE}" fill="url(#plan-pat)" fill-opacity=".45"/>'
+
+
+def _panel(e: Element, x: float, y: float, w: float, h: float) -> str:
+    look = f'fill="{e.colour or "#ffffff"}" stroke="{e.accent or e.colour or "#ffffff"}" stroke-width="4"'
+    if e.style in ("circle", "burst"):
+        return f'<ellipse cx="{x + w / 2:.1f}" cy="{y + h / 2:.1f}" rx="{w / 2:.1f}" ry="{h / 2:.1f}" {look}/>'
+    cuts = {"diamond": 0.5, "octagon": 0.29}
+    if e.style in cuts:
+        return f'<polygon points="{_octagon(x, y, w, h, cuts[e.style])}" {look}/>'
+    radius = 0 if e.style in ("rect", "board", "note") else min(w, h) * 0.12
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{radius:.1f}" {look}/>'
+
+
+def _octagon(x: float, y: float, w: float, h: float, cut: float) -> str:
+    cx, cy = w * cut, h * cut
+    corners = (
+        (x + cx, y), (x + w - cx, y), (x + w, y + cy), (x + w, y + h - cy),
+        (x + w - cx, y + h), (x + cx, y + h), (x, y + h - cy), (x, y + cy),
+    )  # fmt: skip
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
+
+
+def _letters(e: Element, x: float, y: float, w: float, h: float, category: str) -> str:
+    fitted = fit_label(e.text, w, h)
+    pitch = fitted.size * 1.16
+    top = y + (h - pitch * len(fitted.lines)) / 2 + fitted.size * 0.93
+    at = {"left": x, "center": x + w / 2, "right": x + w}[e.align]
+    anchor = {"left": "start", "center": "middle", "right": "end"}[e.align]
+    lines = "".join(
+        f'<tspan x="{at:.1f}" y="{top + i * pitch:.1f}">{esc(line)}</tspan>' for i, line in enumerate(fitted.lines)
+    )
+    return (
+        f'<text fill="{e.colour or "#17201c"}" font-size="{fitted.size:.1f}" text-anchor="{anchor}" '
+        f'font-weight="{WEIGHTS.get(category, 600)}" font-family="{FAMILIES.get(category, SANS)}">{lines}</text>'
+    )
+
+
+def _box(i: int, e: Element, selected: bool, named: bool) -> str:
+    """The outline of an element with its number; dragged and resized by `static/boxes.js`, by pointer or arrow keys."""
+    inset = 3 if e.kind == "background" else 0
+    x, y, w, h = (v * SIZE for v in (e.box.x0, e.box.y0, e.box.width, e.box.height))
+    x, y, w, h = x + inset, y + inset, w - 2 * inset, h - 2 * inset
+    tag_y = y if e.kind in ("background", "panel") or y < 24 else y - 22
+    wide = 26 + 9 * (i > 8) + 15 * e.locked
+    fixed = e.locked or e.kind == "background"
+    name = f"<text class='name' x='{x + w / 2:.1f}' y='{y + h / 2 + 5:.1f}'>{esc(e.text[:18])}</text>" if named else ""
+    where = ", ".join(f"{v:.2f}" for v in e.box.as_list())
+    about = f"{i + 1}: {e.kind} {e.text}, box {where}" + (", locked" if e.locked else "")
+    handle = "" if fixed else f'<rect class="handle" x="{x + w - 9:.1f}" y="{y + h - 9:.1f}" width="18" height="18" rx="4"/>'
+    lock = f'<path class="lock" transform="translate({x + wide - 19:.1f} {tag_y + 3:.1f})" d="{LOCK}"/>' if e.locked else ""
+    return (
+        f'<g class="box k-{e.kind}{" on" if selected else ""}{" fixed" if fixed else ""}" data-i="{i}" '
+        f'data-box="{",".join(f"{v:.4f}" for v in e.box.as_list())}" tabindex="0" role="button" aria-label="{esc(about)}">'
+        f"<title>{esc(about)}</title>"
+        f'<rect class="halo" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>'
+        f'<rect class="edge" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>'
+        f"{name if e.kind == 'object' else ''}"
+        f'<rect class="chip" x="{x - 1:.1f}" y="{tag_y:.1f}" width="{wide}" height="22"/>'
+        f'<text class="no" x="{x + 12 + 4 * (i > 8):.1f}" y="{tag_y + 16.5:.1f}">{i + 1}</text>{lock}{handle}</g>'
+    )
+
+
+LOCK = "M3 7V5a4 4 0 0 1 8 0v2h1v8H2V7zm2 0h4V5a2 2 0 0 0-4 0z"
+
+
+def _legend(layout: Layout) -> str:
+    kinds = [k for k in ("text", "object", "panel", "background") if any(e.kind == k for e in layout.elements)]
+    items = "".join(f'<li class="k-{k}">{k}</li>' for k in kinds)
+    return f'<ul class="legend" aria-label="Kinds of boxes">{items}</ul>'
+
+
+# -- drawing --------------------------------------------------------------------------------------------------------------
+
+
+def stage(images: Sequence[Image.Image] = (), *, alt: str = "", uris: Sequence[str] = (), seed: int | None = None) -> str:
+    """The sheet with the pictures: none, one, or a grid of two by two.
+
+    Args:
+        images: previews, sent as JPEG, when `uris` is empty.
+        alt: what the pictures show.
+        uris: finished pictures as data URIs of PNG files; each gets a download link.
+        seed: seed of the first finished picture; picture k has seed + k.
+    """
+    sources = list(uris) or [data_uri(i, "jpeg") for i in images]
+    if not sources:
+        return sheet('<p class="empty">The picture appears here,<br>step by step.</p>', "stage")
+    figures = "".join(_figure(k, s, alt, seed if uris else None) for k, s in enumerate(sources))
+    return sheet(f'<div class="grid n{len(sources)}">{figures}</div>', "stage")
+
+
+def _figure(k: int, source: str, alt: str, seed: int | None) -> str:
+    image = f'<img src="{source}" alt="{esc(alt)}" width="256" height="256">'
+    if seed is None:
+        return f"<figure>{image}</figure>"
+    link = f'<a class="save" href="{source}" download="vlad-{seed + k}.png" aria-label="Download picture {k + 1} as PNG">PNG</a>'
+    return f"<figure>{image}<figcaption><span>seed {seed + k}</span>{link}</figcaption></figure>"
+
+
+def data_uri(image: Image.Image, kind: str, info: Mapping[str, Any] | None = None) -> str:
+    """The image as a data URI; kind: "jpeg" or "png"; `info` goes into the PNG as text "vlad"."""
+    buffer = io.BytesIO()
+    if kind == "png":
+        extra = PngInfo()
+        extra.add_itxt("vlad", json.dumps(dict(info or {}), ensure_ascii=False))
+        image.save(buffer, "PNG", pnginfo=extra)
+    else:
+        image.convert("RGB").save(buffer, "JPEG", quality=88)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def progress(report: Progress) -> str:
+    """Stage, step i of n and the time left, with a bar."""
+    share = 0.0 if report.steps <= 0 else min(1.0, report.step / report.steps)
+    count = f"step {report.step} of {report.steps}" if report.steps > 1 else ""
+    left = eta(report.eta_s)
+    return _status(STAGES.get(report.stage, esc(report.stage)), " · ".join(p for p in (count, left) if p), share)
+
+
+def eta(seconds: float | None) -> str:
+    """Time left in words, or nothing while unknown."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return ""
+    if seconds < 1:
+        return "less than a second left"
+    if seconds < 90:
+        return f"about {math.ceil(seconds)} s left"
+    return f"about {math.ceil(seconds / 60)} min left"
+
+
+def done(seconds: float, images: int, steps: int | None, seed: int) -> str:
+    """What was made, and how long it took."""
+    what = "1 picture" if images == 1 else f"{images} pictures"
+    how = f"{steps} steps · " if steps else ""
+    return _status("Done", f"{what} · {how}{seconds:.1f} s · seed {seed}", 1.0)
+
+
+def message(title: str, detail: str = "") -> str:
+    """A status without a bar."""
+    return _status(esc(title), esc(detail), None)
+
+
+def _status(title: str, detail: str, share: float | None) -> str:
+    bar = "" if share is None else f'<span class="bar"><span style="width:{share * 100:.0f}%"></span></span>'
+    return f'<div class="status" role="status"><b>{title}</b><span class="detail">{detail}</span>{bar}</div>'
+
+
+# -- what is loaded -------------------------------------------------------------------------------------------------------
+
+
+def loaded(rows: Sequence[Any], device: str) -> str:
+    """Table of the model cache; each row has name, dtype, nbytes, pins and place."""
+    body = "".join(
+        f"<tr><th scope='row'>{esc(r.name)}</th><td>{esc(r.dtype)}</td><td>{size(r.nbytes)}</td>"
+        f"<td>{esc(r.place)}</td><td>{'in use' if r.pins else 'idle'}</td></tr>"
+        for r in rows
+    )
+    total = size(sum(r.nbytes for r in rows))
+    head = "<tr><th scope='col'>model</th><th scope='col'>precision</th><th scope='col'>weights</th><th scope='col'>on</th><th scope='col'>state</th></tr>"
+    table = f'<div class="scroll"><table class="models"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
+    nothing = "<p>No model is loaded yet; the first plan or picture loads what it needs.</p>"
+    return f'<div class="loaded"><p>Device: {esc(device)}</p>{table if body else nothing}<p>{total} of weights in memory.</p></div>'
+
+
+def size(nbytes: int) -> str:
+    """Bytes in words: 12.3 MB."""
+    return f"{nbytes / 1e9:.2f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.1f} MB"
+
+
+# -- the frame of the page ------------------------------------------------------------------------------------------------
+
+MARK = (
+    '<svg class="mark" viewBox="0 0 44 44" aria-hidden="true"><rect class="m0" x="4" y="4" width="36" height="36"/>'
+    '<rect class="m1" x="10" y="10" width="24" height="7"/><rect class="m2" x="10" y="21" width="11" height="13"/>'
+    '<rect class="m3" x="25" y="21" width="9" height="13"/></svg>'
+)
+
+
+def header() -> str:
+    """Name, one sentence, and where the project stands to the paper."""
+    return (
+        f'<header class="top"><div class="brand">{MARK}<div><h1>VLAD</h1>'
+        "<p>Write a prompt, see the layout it plans, change what you like, and watch the picture being drawn.</p></div></div>"
+        '<div class="side"><a class="pill" href="#about">independent reimplementation</a>'
+        '<button type="button" class="pill theme" aria-pressed="false">Dark</button></div></header>'
+    )
+
+
+def about() -> str:
+    """What this is and is not."""
+    return (
+        '<section id="about" tabindex="-1"><h2>About</h2><p>VLAD plans a layout from a prompt with one diffusion stage and draws'
+        " it with a second one that starts from the planned canvas. This is an independent reimplementation of the published"
+        " method: architecture, training and weights are the project’s own, trained on synthetic posters of 256 × 256 pixels."
+        " It draws posters, signs and cards with short texts and common objects; it does not draw people or photographs of"
+        " places. Nothing you type leaves the server that runs this page.</p></section>"
+    )
