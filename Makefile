@@ -44,7 +44,7 @@ $(VENV)/.stamp-test: requirements-test.txt $(VENV)/.stamp-app
 
 # Without a browser the tests marked "browser" are skipped, and pytest says so at its end.
 browser:
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		echo "Installing Debian's chromium for the browser tests"; \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } \

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-
-from PIL import Image
+from typing import Any
 
 
 class NoTruths(Exception):
     """The synthesiser or its artwork is not there; the message says what is missing."""
 
 
-def held_out(n: int, seed: int = 0, assets_path: str | Path | None = None) -> tuple[list[str], list[Image.Image]]:
-    """n prompts with their truths, RGB 256 x 256, from the words, phrases, fonts and objects that training never sees.
+def held_out(n: int, seed: int = 0, assets_path: str | Path | None = None) -> list[Any]:
+    """n posters (`training.data.dataset.Poster`: prompt, image, layout) that training never sees.
+
+    They are composed of held-out words, phrases, fonts, combinations of objects and photographs; RGB, 256 x 256.
 
     Raises:
         NoTruths: the asset cache is absent.
@@ -26,5 +27,4 @@ def held_out(n: int, seed: int = 0, assets_path: str | Path | None = None) -> tu
     except (ImportError, FileNotFoundError) as e:
         raise NoTruths(str(e)) from e
     rng = random.Random(seed)
-    posters = [sample(rng, assets, split="test") for _ in range(n)]
-    return [p.prompt for p in posters], [p.image for p in posters]
+    return [sample(rng, assets, split="test") for _ in range(n)]

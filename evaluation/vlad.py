@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from evaluation import layout_metrics, metrics, ocr
-from pipelines.errors import UserError
+from pipelines.errors import BadLayout, BadPrompt, UserError
 from pipelines.types import Layout
 
 HERE = Path(__file__).resolve().parent
@@ -40,6 +40,7 @@ class Variant:
     use_ccm: bool = True
     hierarchical_guidance: bool = True
     start: float | None = None
+    canvas_only: bool = False
 
 
 FULL = Variant("full", "full model")
@@ -47,6 +48,7 @@ ABLATIONS = (
     Variant("no-ccm", "without CCM", use_ccm=False),
     Variant("no-hierarchical-guidance", "without hierarchical guidance", hierarchical_guidance=False),
 )
+CANVAS = Variant("canvas", "layout canvas alone, no second stage", canvas_only=True)
 FROM_NOISE = Variant("from-noise", "full model from pure noise (start 1)", start=1.0)
 
 
@@ -157,7 +159,11 @@ class Evaluation:
         return all((self.folder(variant) / name).is_file() for name in files)
 
     def _record(self, index: int, prompt: str, variant: Variant) -> dict[str, Any]:
-        """Draw and score one prompt; what the pipeline refuses is recorded with its sentence and scored as empty."""
+        """Draw and score one prompt; one that the pipeline refuses is recorded with its sentence and scored as empty.
+
+        Raises:
+            UserError: the run itself cannot go on (a setting out of range, no checkpoint).
+        """
         record: dict[str, Any] = {
             "index": index,
             "prompt": prompt,
@@ -171,7 +177,7 @@ class Evaluation:
         }
         try:
             self._draw(record, variant)
-        except UserError as e:
+        except (BadPrompt, BadLayout) as e:
             record["error"] = str(e)
         while len(record["images"]) < self.settings.images:
             record["images"].append(self._score(record, None))
@@ -192,15 +198,27 @@ class Evaluation:
         (self.folder(variant) / name).write_text(json.dumps(layout.to_dict(), ensure_ascii=False, indent=1), "utf-8")
         record["layout"] = name
         asked = layout_metrics.asked_background(understanding)
+        if variant.canvas_only:
+            self._keep(record, variant, (self.pipe.draft(layout),) * self.settings.images, layout, asked)
         while (done := len(record["images"])) < self.settings.images:
             count = min(IMAGES_PER_CALL, self.settings.images - done)
-            seed = record["seed"] + done
-            made = self.pipe.generate(layout, seed=seed, images=count, **self.settings.sampling(variant))
+            made = self.pipe.generate(
+                layout, seed=record["seed"] + done, images=count, **self.settings.sampling(variant)
+            )
             _add_timings(record["timings_ms"], made.timings_ms)
-            for k, image in enumerate(made.images):
-                file = f"{record['index']:04d}-{done + k}.png"
-                image.save(self.folder(variant) / file)
-                record["images"].append(self._score(record, image, layout, asked) | {"file": file, "seed": seed + k})
+            self._keep(record, variant, made.images, layout, asked)
+
+    def _keep(
+        self, record: dict[str, Any], variant: Variant, images: Sequence[Image.Image], layout: Layout, asked: str | None
+    ) -> None:
+        """Save and score pictures; adds them to the record."""
+        for image in images:
+            k = len(record["images"])
+            file = f"{record['index']:04d}-{k}.png"
+            image.save(self.folder(variant) / file)
+            record["images"].append(
+                self._score(record, image, layout, asked) | {"file": file, "seed": record["seed"] + k}
+            )
 
     def _score(
         self, record: dict[str, Any], image: Image.Image | None, layout: Layout | None = None, asked: str | None = None
@@ -277,12 +295,20 @@ def _median_timings(records: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def retrieval(pipe: Any, prompts: Sequence[str], pictures: Sequence[tuple[int, Image.Image]]) -> dict[str, Any]:
-    """retrieval@1 of the aligned encoder between all prompts and all pictures."""
-    if not pictures:
+    """retrieval@1 of the aligned encoder between all prompts that were drawn and all pictures.
+
+    Args:
+        pictures: (index of its prompt, picture).
+    """
+    drawn = sorted({owner for owner, _ in pictures})
+    if not drawn:
         return {"note": "Not measured: no picture was drawn."}
-    similarity = np.asarray(pipe.similarity(list(prompts), [image for _, image in pictures]))
-    found = metrics.retrieval_at_1(similarity, [owner for owner, _ in pictures])
-    return {**found, "prompts": len(prompts), "images": len(pictures)}
+    try:
+        similarity = np.asarray(pipe.similarity([prompts[i] for i in drawn], [image for _, image in pictures]))
+    except UserError as e:
+        return {"note": f"Not measured: {e}"}
+    found = metrics.retrieval_at_1(similarity, [drawn.index(owner) for owner, _ in pictures])
+    return {**found, "prompts": len(drawn), "images": len(pictures)}
 
 
 def objects(evaluation: Evaluation, records: Sequence[dict[str, Any]], pictures: Any, seed: int) -> dict[str, Any]:
@@ -294,7 +320,7 @@ def objects(evaluation: Evaluation, records: Sequence[dict[str, Any]], pictures:
 
 
 class Reference:
-    """Held-out posters of the synthesiser: the truths of the Fréchet distance and of the encoder's own retrieval@1.
+    """Held-out posters of the synthesiser: the truths that distance, retrieval and OCR of ours stand beside.
 
     Attributes:
         note: why there are none, or "".
@@ -303,15 +329,13 @@ class Reference:
     def __init__(self, count: int, seed: int) -> None:
         from evaluation.truths import NoTruths, held_out
 
-        self.note, self._count = "", count
-        self._network: Any = None
+        self.note = ""
         try:
             from evaluation.features import Features
 
-            self.prompts, images = held_out(count, seed)
-            self.images = images
             self._network = Features()
-            self._truth = self._network(images)
+            self.posters = held_out(count, seed)
+            self._truth = self._network([p.image for p in self.posters])
         except (NoTruths, ImportError) as e:
             self.note = f"Not measured: {e}"
 
@@ -320,14 +344,25 @@ class Reference:
         if self.note or len(images) < 2:
             return {"note": self.note or "Not measured: fewer than two pictures."}
         value = metrics.frechet_distance(self._network(images), self._truth)
-        return {"distance": value, "features": "EfficientNet-Lite0", "images": len(images), "truths": self._count}
+        return {"distance": value, "features": "EfficientNet-Lite0", "images": len(images), "truths": len(self.posters)}
 
     def retrieval(self, pipe: Any, count: int) -> dict[str, Any]:
         """retrieval@1 on `count` held-out prompts and their truths: what the encoder reaches on real pairs."""
         if self.note:
             return {"note": self.note}
-        count = min(count, len(self.prompts))
-        return retrieval(pipe, self.prompts[:count], list(enumerate(self.images[:count])))
+        posters = self.posters[:count]
+        return retrieval(pipe, [p.prompt for p in posters], [(i, p.image) for i, p in enumerate(posters)])
+
+    def ocr(self, reader: ocr.Reader, count: int) -> dict[str, Any]:
+        """What the OCR engine reads of `count` true posters: the ceiling of the text figures."""
+        if self.note:
+            return {"note": self.note}
+        scores = [
+            metrics.score_both([e.text for e in p.layout.texts], [w.text for w in reader.read(p.image)])
+            for p in self.posters[:count]
+        ]
+        columns = {name: metrics.aggregate([s[name] for s in scores]) for name in ("literal", "normalised")}
+        return {**columns, "images": len(scores)}
 
 
 def table_row(variant: Variant, summary: dict[str, Any]) -> dict[str, Any]:
@@ -416,6 +451,7 @@ def evaluate(
         if variant.key == FULL.key:
             found["objects"] = objects(evaluation, records, pictures, seed)
             found["retrieval_of_truths"] = reference.retrieval(pipe, len(prompts)) if reference else absent
+            found["ocr_of_truths"] = reference.ocr(evaluation.reader, len(prompts)) if reference else absent
             summary = found
     summary["ocr"] = {"engine": evaluation.reader.name, **summary["ocr"]}
     if len(variants) > 1:
@@ -434,6 +470,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--limit", type=int, help="only the first K prompts")
     p.add_argument("--ablate", action="store_true", help="add the rows of Table II")
     p.add_argument("--from-noise", action="store_true", help="add a row drawn from pure noise (start 1)")
+    p.add_argument("--canvas", action="store_true", help="add a row for the layout canvas alone")
     p.add_argument("--truths", type=int, help="held-out truths to compare with (default 256 with --ablate, else 0)")
     p.add_argument("--steps", type=int)
     p.add_argument("--guidance", type=float)
@@ -458,7 +495,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         evaluation = Evaluation(pipelines.load(args.preset), reader, args.out, settings)
         Path(args.out).mkdir(parents=True, exist_ok=True)
         results = Results(Path(args.out) / "results.json", about_run(settings, reader, args.prompts))
-        variants = (FULL,) + ABLATIONS * args.ablate + (FROM_NOISE,) * args.from_noise
+        variants = (FULL, *ABLATIONS * args.ablate, *(FROM_NOISE,) * args.from_noise, *(CANVAS,) * args.canvas)
         truths = args.truths if args.truths is not None else 256 * args.ablate
         summary = evaluate(evaluation, prompts, results, variants, truths)
     except UserError as e:

@@ -120,12 +120,33 @@ def test_an_unknown_name_says_which_exist() -> None:
         pass
 
 
-def test_device_budget_moves_idle_components_out() -> None:
+def test_device_budget_counts_what_is_pinned_there() -> None:
     cache = cache_of(Counted("a", "b"), device="meta", budget_bytes=UNIT)
     with cache.use("a") as (a,):
         assert a.weight.device.type == "meta"
         with pytest.raises(ModelDoesNotFit), cache.use("b"):
             pass
+    assert [(row.place, row.pins) for row in cache.stats()] == [("meta", 0), ("cpu", 0)]
+
+
+def test_idle_components_leave_the_device_and_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.cache._move", lambda entry, place: setattr(entry, "place", place))
+    counted = Counted("a", "b", "c")
+    cache = cache_of(counted, device="gpu", budget_bytes=2 * UNIT)
+    cache.preload("a", "b")
+    cache.preload("c")
+    assert {row.name: row.place for row in cache.stats()} == {"a": "cpu", "b": "gpu", "c": "gpu"}
+    cache.preload("a")
+    assert {row.name: row.place for row in cache.stats()} == {"a": "gpu", "b": "cpu", "c": "gpu"}
+    assert set(counted.built.values()) == {1}
+
+
+def test_without_eviction_nothing_moves_out() -> None:
+    cache = cache_of(Counted("a", "b"), ram_bytes=UNIT, evict=False)
+    cache.preload("a")
+    with pytest.raises(ModelDoesNotFit), cache.use("b"):
+        pass
+    assert names_in(cache) == ["a"]
 
 
 def test_frozen_cache_loads_and_drops_nothing() -> None:
@@ -180,13 +201,13 @@ def test_eviction_races_with_use() -> None:
     errors: list[Exception] = []
 
     def evict() -> None:
-        while not stop.is_set():
+        while not stop.wait(0.001):
             for name in "abc":
                 cache.evict(name)
 
     def work() -> None:
         try:
-            for i in range(30):
+            for i in range(12):
                 with cache.use("abc"[i % 3]) as (model,):
                     assert model(torch.zeros(1, 1000)).shape == (1, 1)
         except Exception as e:

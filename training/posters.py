@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.types import KINDS, Box, Element, Layout
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.slots import GROUPS, HINTS, PLACES, SLOT, Wish, encode
-from pipelines.vlad.text import phrase_of
+from pipelines.vlad.text import phrase_of, told_phrase
 
 MAX_SLOTS = 16
 
@@ -54,7 +54,7 @@ def load_posters(folder: Path, fonts: FontBook, limit: int | None = None) -> Pos
     """Read what `training.data.dataset` wrote."""
     images = np.load(folder / "images.npy", mmap_mode="r")
     records = []
-    with (folder / "posters.jsonl").open(encoding="utf-8") as f:
+    with (folder / "layouts.jsonl").open(encoding="utf-8") as f:
         for line in f:
             records.append(json.loads(line))
             if limit and len(records) >= limit:
@@ -73,11 +73,12 @@ def load_posters(folder: Path, fonts: FontBook, limit: int | None = None) -> Pos
         slots[i, :m], hints[i, :m], mask[i, :m] = torch.from_numpy(z), torch.from_numpy(h), True
         kinds[i, :m] = torch.tensor([KINDS.index(e.kind) for e in layout.elements])
         for j, e in enumerate(layout.elements):
-            phrase[i, j] = phrases.setdefault(phrase_of(e.kind, e.text), len(phrases))
+            phrases.setdefault(phrase_of(e.kind, e.text), len(phrases))  # the sketch needs it, told or not
+            phrase[i, j] = phrases.setdefault(told_phrase(e), len(phrases))
     return Posters(
         images if len(keep) == len(images) else images[keep],
-        [records[i]["prompt"] for i in keep],
-        [records[i]["caption"] for i in keep],
+        [layout.prompt for layout in layouts],
+        [layout.caption for layout in layouts],
         layouts,
         list(phrases),
         phrase,

@@ -1,7 +1,7 @@
 """What the page needs from the pipelines, typed by protocols, and its loading in the background.
 
-Nothing here imports torch: the pipeline is built by a callable in a thread of its own, so the page opens at once and says
-what it is waiting for.
+Nothing here imports torch: the pipeline is built by a callable in a thread of its own, so the page opens at once and
+says what it is waiting for.
 """
 
 from __future__ import annotations
@@ -156,6 +156,12 @@ class Backend:
         from pipelines.vlad.canvas import legibility_warnings
 
         return tuple(legibility_warnings(layout))
+
+    def canvas(self, layout: Layout) -> Image.Image:
+        """The planned colours, shapes and letters of a layout, 512x512 px, with plain patches for objects; no weights."""
+        from pipelines.vlad.canvas import draw_canvas
+
+        return draw_canvas(layout, {}, None, size=512)
 
     def fonts(self) -> Fonts:
         """The fonts that a text may be set in."""

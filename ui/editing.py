@@ -269,3 +269,22 @@ def _movable(layout: Layout, index: int, verb: str) -> Element:
     if e.kind == "background":
         raise BadLayout(f"The background cannot be {verb}; change its colour in the table instead.")
     return e
+
+
+def blank() -> Layout:
+    """A white canvas, for building a plan by hand."""
+    return Layout(prompt="", elements=(Element("background", FULL, colour="#ffffff"),))
+
+
+def checked(layout: Layout, fonts: Fonts) -> Layout:
+    """An imported layout, ready to draw: a background that fills the canvas, fonts that are installed.
+
+    Raises:
+        BadLayout: a font that is not installed.
+    """
+    for i, e in enumerate(layout.elements, 1):
+        if e.font is not None and e.font not in fonts.ids:
+            raise BadLayout(
+                f"Element {i} asks for the font {_short(e.font)}, which is not installed; write another one."
+            )
+    return with_background(layout)

@@ -29,7 +29,9 @@ class TooLarge(Exception):
 class Guard:
     """Answers 413, 429 or 403 itself and hands everything else on."""
 
-    def __init__(self, app: Any, max_body: int = MAX_BODY, burst: float = BURST, per_second: float = PER_SECOND) -> None:
+    def __init__(
+        self, app: Any, max_body: int = MAX_BODY, burst: float = BURST, per_second: float = PER_SECOND
+    ) -> None:
         self.app, self.max_body, self.burst, self.per_second = app, max_body, burst, per_second
         self._tokens: dict[str, tuple[float, float]] = {}
 
@@ -93,6 +95,10 @@ class Guard:
 
 async def _refuse(send: Send, status: int, sentence: str) -> None:
     body = json.dumps({"detail": sentence}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"retry-after", b"5")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"5"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -11,7 +11,6 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
@@ -22,16 +21,6 @@ from pipelines.types import KINDS, Element, Layout, Progress
 from ui.backend import Understanding
 
 SIZE = 512  # side of the plan in SVG units
-WEIGHTS = {"heavy sans-serif": 900, "display": 800, "slab serif": 700}
-FAMILIES = {
-    "serif": "Georgia, 'Times New Roman', serif",
-    "slab serif": "Rockwell, Georgia, serif",
-    "monospace": "ui-monospace, 'IBM Plex Mono', monospace",
-    "script": "'Snell Roundhand', 'Segoe Script', cursive",
-    "handwritten": "'Bradley Hand', 'Segoe Print', cursive",
-    "condensed sans-serif": "'Arial Narrow', 'Roboto Condensed', sans-serif",
-}
-SANS = "'IBM Plex Sans', system-ui, sans-serif"
 PLURALS = {"text": "Text", "object": "Objects", "panel": "Panels", "background": "Background"}
 STAGES = {
     "canvas": "Laying out the draft",
@@ -52,14 +41,16 @@ def step_heading(number: int, title: str, hint: str) -> str:
     return f'<h2 class="step"><span class="tag">{number}</span>{esc(title)}<small>{esc(hint)}</small></h2>'
 
 
-# -- the understood prompt ------------------------------------------------------------------------------------------------
+# -- the understood prompt ---------------------------------------------------------------------------------------------
 
 
 def understanding(read: Understanding) -> str:
     """The prompt with its parts marked, then the parts by kind, the caption and the warnings."""
     groups = "".join(_group(kind, [p for p in read.parts if p.kind == kind]) for kind in ("text", "object", "panel"))
     back = _group("background", [p for p in read.parts if p.kind == "background"])
-    caption = f'<div class="row"><dt>Caption</dt><dd class="caption">{esc(read.caption)}</dd></div>' if read.caption else ""
+    caption = (
+        f'<div class="row"><dt>Caption</dt><dd class="caption">{esc(read.caption)}</dd></div>' if read.caption else ""
+    )
     relations = "".join(_relation(read, r) for r in read.relations)
     return (
         f'<section class="understood" aria-label="How the prompt was understood"><p class="marked">{_marked(read)}</p>'
@@ -116,157 +107,40 @@ def notes(sentences: Iterable[str], kind: str = "soft") -> str:
     return f'<ul class="notes {kind}" role="status">{items}</ul>' if items else ""
 
 
-# -- the plan -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """Lines of a label and their letter height in SVG units."""
-
-    lines: tuple[str, ...]
-    size: float
-
-
-def fit_label(text: str, width: float, height: float, most: int = 4) -> Fitted:
-    """The largest letters for `text` in width x height units, over 1 to `most` lines of whole words (estimated widths)."""
-    words = text.split() or [text]
-    best = Fitted((text,), 0.0)
-    for n in range(1, min(most, len(words)) + 1):
-        lines = _wrap(words, math.ceil(len(text) / n))
-        longest = max(len(line) for line in lines)
-        size = min(height / (1.16 * len(lines)), width / (0.58 * max(1, longest)))
-        if size > best.size:
-            best = Fitted(tuple(lines), size)
-    return best
-
-
-def _wrap(words: Sequence[str], width: int) -> list[str]:
-    lines = [words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + 1 + len(word) <= width + 1:
-            lines[-1] += " " + word
-        else:
-            lines.append(word)
-    return lines
+# -- the plan ----------------------------------------------------------------------------------------------------------
 
 
 def plan(
-    layout: Layout | None,
-    *,
-    categories: Mapping[str, str] | None = None,
-    draft: Image.Image | None = None,
-    selected: int | None = None,
+    layout: Layout | None, canvas: Image.Image | None = None, *, named: bool = True, selected: int | None = None
 ) -> str:
     """The plan as an SVG with a ruler, or an empty sheet.
 
     Args:
         layout: what to show.
-        categories: font id -> category of fonts, for the letters.
-        draft: the canvas as a picture, shown below the boxes in place of flat colours.
+        canvas: the planned colours, shapes and letters as a picture, below the boxes.
+        named: whether the boxes of objects carry their name.
         selected: index of the element that stands out.
     """
-    if layout is None:
+    if layout is None or canvas is None:
         return sheet('<p class="empty">The plan appears here:<br>boxes first, before any picture.</p>', "plan")
     order = sorted(range(len(layout.elements)), key=lambda i: KINDS.index(layout.elements[i].kind))
-    backdrop = _picture(draft) if draft is not None else "".join(_flat(layout.elements[i], categories or {}) for i in order)
-    boxes = "".join(_box(i, layout.elements[i], i == selected, draft is None) for i in order)
+    boxes = "".join(_box(i, layout.elements[i], i == selected, named) for i in order)
     label = f"Plan with {len(layout.elements)} elements"
-    svg = (
-        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="group" aria-label="{label}"><defs>{_clip()}</defs>'
-        f'<g clip-path="url(#plan-clip)">{backdrop}</g>{boxes}</svg>'
-    )
+    svg = f'<svg viewBox="0 0 {SIZE} {SIZE}" role="group" aria-label="{label}">{_picture(canvas)}{boxes}</svg>'
     return sheet(svg, "plan") + _legend(layout)
 
 
 def sheet(inside: str, kind: str) -> str:
     """A square sheet with crop marks and, for the plan, a ruler from 0 to 1."""
     ticks = "".join(f"<i>{t}</i>" for t in ("0", ".25", ".5", ".75", "1"))
-    ruler = f'<div class="ruler x" aria-hidden="true">{ticks}</div><div class="ruler y" aria-hidden="true">{ticks}</div>'
+    ruler = (
+        f'<div class="ruler x" aria-hidden="true">{ticks}</div><div class="ruler y" aria-hidden="true">{ticks}</div>'
+    )
     return f'<div class="sheet {kind}">{ruler if kind == "plan" else ""}<div class="field">{inside}</div></div>'
-
-
-def _clip() -> str:
-    return f'<clipPath id="plan-clip"><rect width="{SIZE}" height="{SIZE}"/></clipPath>'
 
 
 def _picture(image: Image.Image) -> str:
     return f'<image href="{data_uri(image, "jpeg")}" width="{SIZE}" height="{SIZE}" preserveAspectRatio="none"/>'
-
-
-def _flat(e: Element, categories: Mapping[str, str]) -> str:
-    """An element in its planned colours, without any model."""
-    x, y, w, h = (v * SIZE for v in (e.box.x0, e.box.y0, e.box.width, e.box.height))
-    if e.kind == "background":
-        return _background(e)
-    if e.kind == "panel":
-        return _panel(e, x, y, w, h)
-    if e.kind == "object":
-        fill = e.colour if e.style == "mono" and e.colour else "#8a929c"
-        return f'<ellipse cx="{x + w / 2:.1f}" cy="{y + h / 2:.1f}" rx="{w * 0.42:.1f}" ry="{h * 0.42:.1f}" fill="{fill}" fill-opacity=".28"/>'
-    return _letters(e, x, y, w, h, categories.get(e.font or "", ""))
-
-
-def _background(e: Element) -> str:
-    base, other = e.colour or "#e9ebe8", e.accent or e.colour or "#e9ebe8"
-    back = f'<rect width="{SIZE}" height="{SIZE}" fill="{base}"/>'
-    if e.style == "gradient":
-        stops = f'<stop stop-color="{base}"/><stop offset="1" stop-color="{other}"/>'
-        back = (
-            f'<linearGradient id="plan-grad" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient>'
-            f'<rect width="{SIZE}" height="{SIZE}" fill="url(#plan-grad)"/>'
-        )
-    elif e.style == "split":
-        back += f'<rect y="{SIZE * 0.6}" width="{SIZE}" height="{SIZE * 0.4}" fill="{other}"/>'
-    elif e.style == "border":
-        back += f'<rect x="16" y="16" width="480" height="480" fill="none" stroke="{other}" stroke-width="4"/>'
-    elif e.style in ("stripes", "dots", "confetti", "sunburst"):
-        back += _pattern(e.style, other)
-    return back
-
-
-def _pattern(style: str, colour: str) -> str:
-    if style == "stripes":
-        body = f'<rect width="24" height="48" fill="{colour}"/>'
-        turn = ' patternTransform="rotate(45)"'
-    else:
-        body, turn = f'<circle cx="12" cy="12" r="{5 if style == "dots" else 3}" fill="{colour}"/>', ""
-    pattern = f'<pattern id="plan-pat" width="48" height="48" patternUnits="userSpaceOnUse"{turn}>{body}</pattern>'
-    return f'{pattern}<rect width="{SIZE}" height="{SIZE}" fill="url(#plan-pat)" fill-opacity=".45"/>'
-
-
-def _panel(e: Element, x: float, y: float, w: float, h: float) -> str:
-    look = f'fill="{e.colour or "#ffffff"}" stroke="{e.accent or e.colour or "#ffffff"}" stroke-width="4"'
-    if e.style in ("circle", "burst"):
-        return f'<ellipse cx="{x + w / 2:.1f}" cy="{y + h / 2:.1f}" rx="{w / 2:.1f}" ry="{h / 2:.1f}" {look}/>'
-    cuts = {"diamond": 0.5, "octagon": 0.29}
-    if e.style in cuts:
-        return f'<polygon points="{_octagon(x, y, w, h, cuts[e.style])}" {look}/>'
-    radius = 0 if e.style in ("rect", "board", "note") else min(w, h) * 0.12
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{radius:.1f}" {look}/>'
-
-
-def _octagon(x: float, y: float, w: float, h: float, cut: float) -> str:
-    cx, cy = w * cut, h * cut
-    corners = (
-        (x + cx, y), (x + w - cx, y), (x + w, y + cy), (x + w, y + h - cy),
-        (x + w - cx, y + h), (x + cx, y + h), (x, y + h - cy), (x, y + cy),
-    )  # fmt: skip
-    return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
-
-
-def _letters(e: Element, x: float, y: float, w: float, h: float, category: str) -> str:
-    fitted = fit_label(e.text, w, h)
-    pitch = fitted.size * 1.16
-    top = y + (h - pitch * len(fitted.lines)) / 2 + fitted.size * 0.93
-    at = {"left": x, "center": x + w / 2, "right": x + w}[e.align]
-    anchor = {"left": "start", "center": "middle", "right": "end"}[e.align]
-    lines = "".join(
-        f'<tspan x="{at:.1f}" y="{top + i * pitch:.1f}">{esc(line)}</tspan>' for i, line in enumerate(fitted.lines)
-    )
-    return (
-        f'<text fill="{e.colour or "#17201c"}" font-size="{fitted.size:.1f}" text-anchor="{anchor}" '
-        f'font-weight="{WEIGHTS.get(category, 600)}" font-family="{FAMILIES.get(category, SANS)}">{lines}</text>'
-    )
 
 
 def _box(i: int, e: Element, selected: bool, named: bool) -> str:
@@ -280,8 +154,14 @@ def _box(i: int, e: Element, selected: bool, named: bool) -> str:
     name = f"<text class='name' x='{x + w / 2:.1f}' y='{y + h / 2 + 5:.1f}'>{esc(e.text[:18])}</text>" if named else ""
     where = ", ".join(f"{v:.2f}" for v in e.box.as_list())
     about = f"{i + 1}: {e.kind} {e.text}, box {where}" + (", locked" if e.locked else "")
-    handle = "" if fixed else f'<rect class="handle" x="{x + w - 9:.1f}" y="{y + h - 9:.1f}" width="18" height="18" rx="4"/>'
-    lock = f'<path class="lock" transform="translate({x + wide - 19:.1f} {tag_y + 3:.1f})" d="{LOCK}"/>' if e.locked else ""
+    handle = (
+        "" if fixed else f'<rect class="handle" x="{x + w - 9:.1f}" y="{y + h - 9:.1f}" width="18" height="18" rx="4"/>'
+    )
+    lock = (
+        f'<path class="lock" transform="translate({x + wide - 19:.1f} {tag_y + 3:.1f})" d="{LOCK}"/>'
+        if e.locked
+        else ""
+    )
     return (
         f'<g class="box k-{e.kind}{" on" if selected else ""}{" fixed" if fixed else ""}" data-i="{i}" '
         f'data-box="{",".join(f"{v:.4f}" for v in e.box.as_list())}" tabindex="0" role="button" aria-label="{esc(about)}">'
@@ -303,10 +183,12 @@ def _legend(layout: Layout) -> str:
     return f'<ul class="legend" aria-label="Kinds of boxes">{items}</ul>'
 
 
-# -- drawing --------------------------------------------------------------------------------------------------------------
+# -- drawing -----------------------------------------------------------------------------------------------------------
 
 
-def stage(images: Sequence[Image.Image] = (), *, alt: str = "", uris: Sequence[str] = (), seed: int | None = None) -> str:
+def stage(
+    images: Sequence[Image.Image] = (), *, alt: str = "", uris: Sequence[str] = (), seed: int | None = None
+) -> str:
     """The sheet with the pictures: none, one, or a grid of two by two.
 
     Args:
@@ -378,7 +260,7 @@ def _status(title: str, detail: str, share: float | None) -> str:
     return f'<div class="status" role="status"><b>{title}</b><span class="detail">{detail}</span>{bar}</div>'
 
 
-# -- what is loaded -------------------------------------------------------------------------------------------------------
+# -- what is loaded ----------------------------------------------------------------------------------------------------
 
 
 def loaded(rows: Sequence[Any], device: str) -> str:
@@ -400,7 +282,7 @@ def size(nbytes: int) -> str:
     return f"{nbytes / 1e9:.2f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.1f} MB"
 
 
-# -- the frame of the page ------------------------------------------------------------------------------------------------
+# -- the frame of the page ---------------------------------------------------------------------------------------------
 
 MARK = (
     '<svg class="mark" viewBox="0 0 44 44" aria-hidden="true"><rect class="m0" x="4" y="4" width="36" height="36"/>'

@@ -28,8 +28,8 @@ def theme() -> Base:
         radius_size=sizes.radius_sm,
         spacing_size=sizes.spacing_md,
         text_size=sizes.text_md,
-        font=[LocalFont("IBM Plex Sans", weights=(400, 600)), "system-ui", "sans-serif"],
-        font_mono=[LocalFont("IBM Plex Mono", weights=(400, 600)), "ui-monospace", "monospace"],
+        font=[LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"],
+        font_mono=[LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"],
     )
     return base.set(**_surfaces(), **_controls(), **_buttons())
 
@@ -63,7 +63,7 @@ def _surfaces() -> dict[str, str]:
         "block_title_text_color": "*neutral_600",
         "block_title_text_color_dark": "#b7c0ba",
         "block_title_text_size": "*text_sm",
-        "block_title_text_weight": "600",
+        "block_title_text_weight": "700",
         "block_info_text_color": "#58635c",
         "block_info_text_color_dark": "#a4aea7",
         "panel_background_fill": "transparent",
@@ -151,7 +151,7 @@ def _buttons() -> dict[str, str]:
         "button_cancel_border_color_dark": "#a3564f",
         "button_border_width": "1px",
         "button_border_width_dark": "1px",
-        "button_large_text_weight": "600",
+        "button_large_text_weight": "700",
         "button_small_text_weight": "400",
         "button_small_padding": "5px 11px",
         "button_large_padding": "10px 18px",

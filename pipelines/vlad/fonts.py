@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import ImageFont, features
 
@@ -24,7 +24,19 @@ NEAREST = {"futuristic": "display", "pixel": "display", "typewriter": "monospace
 WIDE_SANS = ("noto-sans-700", "noto-serif-700")
 WIDE_SERIF = ("noto-serif-700", "noto-sans-700")
 INVISIBLE = frozenset(" \t\n\r\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2009\u202f\u2060\ufeff\ufe0e\ufe0f")
+MEASURE_PX = 200
+MEASURED_KEPT = 50_000
 _LAYOUT = ImageFont.Layout.RAQM if features.check("raqm") else ImageFont.Layout.BASIC
+
+
+class Extent(NamedTuple):
+    """Advance and ink box of a word relative to its start on the baseline (y down), in em."""
+
+    advance: float
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
 class FontBook:
@@ -53,6 +65,7 @@ class FontBook:
         self._of = {c: tuple(i for i in self.ids if self._rows[i]["category"] == c) for c in FONT_CATEGORIES}
         self._characters: dict[str, frozenset[int]] = {}
         self._loaded: dict[tuple[str, int], ImageFont.FreeTypeFont] = {}
+        self._measured: dict[tuple[str, str], Extent] = {}
 
     def category(self, font_id: str) -> str:
         """One of FONT_CATEGORIES; "sans-serif" for a font that is not here."""
@@ -85,6 +98,19 @@ class FontBook:
             font = ImageFont.truetype(str(self._rows[key[0]]["path"]), key[1], layout_engine=_LAYOUT)
             self._loaded[key] = font
         return font
+
+    def measure(self, font_id: str, word: str) -> Extent:
+        """Extent of a word, as shares of the em."""
+        key = self.known(font_id), word
+        extent = self._measured.get(key)
+        if extent is None:
+            font = self.load(font_id, MEASURE_PX)
+            ink = font.getbbox(word, anchor="ls")
+            extent = Extent(*(v / MEASURE_PX for v in (font.getlength(word), *ink)))
+            if len(self._measured) >= MEASURED_KEPT:
+                self._measured.clear()
+            self._measured[key] = extent
+        return extent
 
     def missing(self, font_id: str, text: str) -> str:
         """The visible characters of the text without a glyph, each once, in order; "" if it covers them all."""

@@ -54,7 +54,7 @@ def load_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Mo
         raise CheckpointMissing(
             f"The configuration {shown(folder / name / 'config.json')} does not fit this version; restore the checkpoint."
         ) from e
-    return load_safetensors(model, folder / name / WEIGHTS, dtype)
+    return load_safetensors(model, folder / name / WEIGHTS, None if dtype == torch.float32 else dtype)
 
 
 def load_encoder(folder: Path | None, source: Source = MINILM, dtype: torch.dtype = torch.float32) -> TextEncoder:

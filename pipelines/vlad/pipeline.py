@@ -27,7 +27,7 @@ from pipelines.vlad.planning import finish, make_layout, make_plan
 from pipelines.vlad.settings import checked
 from pipelines.vlad.sketches import Sketcher
 from pipelines.vlad.slots import cover, encode
-from pipelines.vlad.text import embed_phrases, phrase_of, tokens_of
+from pipelines.vlad.text import embed_phrases, told_phrase, tokens_of
 
 LAYOUT_STEPS = 8
 CANDIDATES = 6
@@ -124,7 +124,7 @@ class VladPipeline:
     @torch.inference_mode()
     def _compose(self, prompt: str, elements: Sequence[Element], use_ccm: bool) -> tuple[Tensor, Tensor]:
         """CCM's tokens (1, 1 + M, d) and pooled t (1, d), eq. (2)."""
-        phrases = [phrase_of(e.kind, e.text if e.kind != "background" or e.span else "") for e in elements]
+        phrases = [told_phrase(e) for e in elements]
         with self.cache.use("tokenizer", "vlad.encoder", "vlad.ccm") as (tokenizer, encoder, ccm):
             device = _device(encoder)
             ids, mask = tokens_of(tokenizer, [prompt or "a picture"])

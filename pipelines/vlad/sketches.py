@@ -28,6 +28,12 @@ def key_of(element: Element) -> Key:
     return phrase_of(element.kind, element.text), element.style, variant
 
 
+def trimmed(picture: Image.Image, least: int = 48) -> Image.Image:
+    """Cut to what is visible, as the drawings of the posters are, so that a box means the same for both."""
+    visible = picture.getchannel("A").point(lambda v: 255 if v >= least else 0).getbbox()
+    return picture.crop(visible) if visible else picture
+
+
 class Sketcher:
     """Decodes sketches in batches and remembers them.
 
@@ -52,7 +58,7 @@ class Sketcher:
             style = torch.tensor([SKETCH_STYLES.index(s) for _, s, _ in part], device=t_i.device)
             variant = torch.tensor([v for _, _, v in part], device=t_i.device)
             rgba = sketch_pictures(self.head, self.autoencoder.decode, t_i, style, variant)
-            self.known.update(zip(part, to_images(rgba * 2 - 1), strict=True))
+            self.known.update(zip(part, map(trimmed, to_images(rgba.float() * 2 - 1)), strict=True))
         while self.keep is not None and len(self.known) > max(self.keep, len(keys)):
             self.known.popitem(last=False)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipelines.models.encoder import TextEncoder
+from pipelines.types import Element
 
 MAX_TOKENS = 128
 
@@ -28,6 +29,12 @@ def embed_phrases(encoder: TextEncoder, tokenizer: Any, texts: Sequence[str], ch
         ids, mask = tokens_of(tokenizer, texts[i : i + chunk])
         rows.append(encoder.phrases(ids.to(device), mask.to(device)))
     return torch.cat(rows) if rows else torch.zeros(0, encoder.width, device=device)
+
+
+def told_phrase(element: Element) -> str:
+    """What the encoder is told of an element: nothing of a background that the prompt does not mention."""
+    told = element.kind != "background" or element.span is not None
+    return phrase_of(element.kind, element.text if told else "")
 
 
 def phrase_of(kind: str, text: str) -> str:

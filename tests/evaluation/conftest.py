@@ -58,6 +58,9 @@ class FakePipe:
             pictures.append(image)
         return Generation(tuple(pictures), layout, seed, {}, {"canvas": 1.0, "denoise": 2.0, "decode": 3.0})
 
+    def draft(self, layout):
+        return self.generate(layout).images[0]
+
     def similarity(self, prompts, images):
         return np.eye(len(prompts), len(images))
 

@@ -2,14 +2,18 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import pipelines
-from evaluation import ocr
+from evaluation import features, ocr, truths
 from evaluation import vlad as runner
 from evaluation.vlad import (
     ABLATIONS,
+    CANVAS,
     FROM_NOISE,
     FULL,
     Evaluation,
@@ -19,7 +23,7 @@ from evaluation.vlad import (
     read_prompts,
     summarise,
 )
-from pipelines.errors import UserError
+from pipelines.errors import CheckpointMissing, UserError
 
 PROMPTS = ["a red poster with 'Deep listening'", "a card with 'One' and 'Two'", "nothing but 'Void'"]
 
@@ -135,6 +139,30 @@ def test_ablation_uses_the_same_seeds_and_prompts(evaluation, pipe, tmp_path):
     assert saved["summary"]["ocr"]["engine"] == "fake reader"
 
 
+def test_the_canvas_alone_is_a_row_of_its_own(evaluation, pipe, tmp_path):
+    records = evaluation.run(PROMPTS[:1], CANVAS)
+    assert [i["file"] for i in records[0]["images"]] == ["0000-0.png", "0000-1.png"]
+    assert (tmp_path / "canvas" / "0000-1.png").is_file()
+    assert len(pipe.calls) == 1
+
+
+def test_true_posters_give_the_ceiling(pipe, reader, monkeypatch):
+    layout = pipe.plan("a 'One' and 'Two'")
+    image = pipe.generate(layout).images[0]
+    monkeypatch.setattr(
+        truths, "held_out", lambda n, seed: [SimpleNamespace(prompt="p", image=image, layout=layout)] * n
+    )
+    monkeypatch.setattr(features, "Features", lambda: lambda images: np.arange(3.0 * len(images)).reshape(-1, 3))
+    reference = runner.Reference(4, 0)
+    ceiling = reference.ocr(reader, 3)
+    assert (ceiling["images"], ceiling["literal"]["f_measure"]) == (3, 1)
+    assert reference.frechet([image] * 4) == {
+        "distance": pytest.approx(0), "features": "EfficientNet-Lite0", "images": 4, "truths": 4,
+    }  # fmt: skip
+    assert "note" in reference.frechet([image])
+    assert reference.retrieval(pipe, 2)["images"] == 2
+
+
 def test_command_prints_the_summary_as_its_last_line(pipe, reader, tmp_path, find_words, monkeypatch, capsys):
     monkeypatch.setattr(pipelines, "load", lambda preset: pipe)
     monkeypatch.setattr(ocr, "RapidReader", lambda engine: reader)
@@ -151,6 +179,28 @@ def test_command_prints_the_summary_as_its_last_line(pipe, reader, tmp_path, fin
     assert saved["about"]["run"]["checkpoint"]["name"] == "vlad-mini"
     assert saved["about"]["machine"]["cores"] >= 1
     assert saved["prompts"][0]["images"][0]["read"] == ["Deep", "listening"]
+
+
+def test_a_missing_checkpoint_stops_the_run_instead_of_scoring_zero(evaluation, pipe, monkeypatch):
+    def absent(*args, **kwargs):
+        raise CheckpointMissing("The checkpoint is absent; train it first.")
+
+    monkeypatch.setattr(pipe, "generate", absent)
+    with pytest.raises(CheckpointMissing):
+        evaluation.run(PROMPTS)
+
+
+def test_retrieval_leaves_out_refused_prompts_and_says_when_it_cannot_measure(pipe, monkeypatch):
+    image = Image.new("RGB", (8, 8))
+    found = runner.retrieval(pipe, PROMPTS, [(0, image), (2, image)])
+    assert (found["at_1"], found["prompts"], found["chance"]) == (1, 2, 0.5)
+    assert "note" in runner.retrieval(pipe, PROMPTS, [])
+
+    def absent(*args):
+        raise CheckpointMissing("The image encoder is absent; train it first.")
+
+    monkeypatch.setattr(pipe, "similarity", absent)
+    assert "image encoder" in runner.retrieval(pipe, PROMPTS, [(0, image)])["note"]
 
 
 def test_command_says_what_is_wrong_in_one_sentence(tmp_path, capsys):

@@ -79,11 +79,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class Line:
-    """A measured text waiting for its place: element without a final box, its height, its font size in px at 256."""
+    """A measured text waiting for its place: an element without a final box, its height, its font size in px at 256, its rows."""
 
     element: Element
     height: float
     px: float
+    rows: int = 1
 
 
 @dataclass
@@ -110,7 +111,6 @@ class Draft:
     tint: str | None = None
     own: bool = True
     text_style: str = "plain"
-    text_accent: str | None = None
     background: Element = Element("background", FULL, colour="#ffffff")
     background_phrase: str = "a white background"
     panel: Element | None = None
@@ -289,9 +289,9 @@ class Draft:
             height = most
         colour = to_hex(COLOURS[ink or self.ink()])
         element = Element(
-            "text", FULL, text, colour, self.text_accent, font, align, style=self.text_style
+            "text", FULL, text, colour, None, font, align, style=self.text_style
         )  # fmt: skip
-        return Line(element, height, fitted.px)
+        return Line(element, height, fitted.px, len(fitted.lines))
 
     def place(self, line: Line, x0: float, x1: float, y0: float) -> None:
         """Puts a measured text at its final place.

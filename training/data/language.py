@@ -145,7 +145,8 @@ def joined(items: Sequence[Fragment], separator: str = ", ", last: str | None = 
 
 def render(fragment: Fragment) -> tuple[str, dict[tuple[str, int], tuple[int, int]]]:
     """The text of a fragment and the span of each mark (of its first mention)."""
-    text, spans = "", {}
+    text = ""
+    spans: dict[tuple[str, int], tuple[int, int]] = {}
     for part in fragment:
         if isinstance(part, Mark):
             spans.setdefault(part.key, (len(text), len(text) + len(part.words)))
@@ -248,7 +249,12 @@ class Writer:
         s, r = self.scene, self.rng
         phrase = s.background_phrase
         if s.background.style == "photo":
-            forms = (" in {b}", " with {b} in the background", " in front of {b}", " on a photo of {b}")
+            forms: tuple[str, ...] = (
+                " in {b}",
+                " with {b} in the background",
+                " in front of {b}",
+                " on a photo of {b}",
+            )
             if "sky" in phrase:
                 forms = (" under {b}", " with {b} in the background", " in front of {b}")
             return expand(r.choice(forms), {"b": (Mark(phrase, ("background", 0)),)})
@@ -305,6 +311,8 @@ class Writer:
             forms.remove("with the word {a}")
         if n == 2 and self.scene.texts[0].box.y1 > self.scene.texts[1].box.y0 + 0.02:
             forms = ["with the text {a} and {b}", "that says {a} and {b}"]
+        if n == 2 and fields["ap"] == fields["bp"]:
+            forms = [f for f in forms if "{ap}" not in f]
         return expand(self.rng.choice(forms), fields)
 
     # ---- whole prompts
@@ -346,7 +354,7 @@ class Writer:
 
     def _in_one_sentence(self, bg: Fragment) -> Fragment:
         noun, objects = self._subject()
-        forms = WITH_OBJECTS if objects else WITHOUT_OBJECTS
+        forms: tuple[str, ...] = WITH_OBJECTS if objects else WITHOUT_OBJECTS
         if self.scene.panel is not None and self.scene.panel.text != self.scene.noun:
             forms = ("{N} {T} and {O}{B}", "{N} {T}, with {O}{B}") if objects else ("{N} {T}{B}",)
         lead = self.rng.choices(list(LEADS), list(LEADS.values()))[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from pipelines.colours import COLOURS, PALETTES
@@ -185,7 +186,15 @@ def sub_lines(
         return []
     font, ink = d.font(categories, " ".join(subs)), d.ink()
     most = 0.12 if title is None else min(0.12, max(0.082, 0.62 * title.px / 256))
-    return [d.measure(s, (), width, most, font=font, ink=ink) for s in subs]
+    return evened([d.measure(s, (), width, most, font=font, ink=ink) for s in subs])
+
+
+def evened(lines: Sequence[Line]) -> list[Line]:
+    """Unwrapped lines of one font, all as large as the smallest."""
+    least = min(line.px for line in lines)
+    if any(line.rows > 1 for line in lines):
+        return list(lines)
+    return [replace(line, height=line.height * least / line.px, px=least) for line in lines]
 
 
 def arrange(
@@ -215,7 +224,7 @@ def arrange(
             raise NoFit
         beside(d, area, head, subs, groups)
         return
-    share = 0.56 if not groups else 0.38 if not subs else 0.33
+    share = (0.56 if area.height > 0.5 or subs else 0.85) if not groups else 0.38 if not subs else 0.33
     lines = [head(area.width, min(0.42, share * area.height))]
     rest = sub_lines(d, subs, area.width, lines[0], sub_categories)
     if kind == "around":
@@ -226,10 +235,23 @@ def arrange(
         stack(d, area, [*lines, *rest], groups, [])
 
 
+def one_of(d: Draft, *templates: str) -> str:
+    """One of the templates, filled: never a held-out text in training; anything in the test split.
+
+    Raises:
+        NoFit: none found.
+    """
+
+    def make() -> str:
+        return fill(d.rng.choice(templates), d.rng, d.assets)
+
+    return draw(make, d.assets, "train") if d.split == "train" else make()
+
+
 def some(d: Draft, choices: Sequence[str], weights: Sequence[float]) -> list[str]:
     """0, 1, 2, ... phrases of a bank, filled."""
     k = d.rng.choices(range(len(weights)), weights)[0]
-    return [fill(t, d.rng, d.assets) for t in d.rng.sample(list(choices), k)]
+    return [one_of(d, t) for t in d.rng.sample(list(choices), k)]
 
 
 def title_from(d: Draft, *banks: Sequence[str], free: float = 0.0, longest: int = 30) -> str:
@@ -260,7 +282,7 @@ def poster(d: Draft) -> str:
     if kind < 0.3:
         title = title_from(d, bank.EVENTS)
         subs, names = some(d, bank.EVENT_LINES, (0.3, 0.5, 0.2)), bank.EVENT_OBJECTS.get(title)
-        nouns = ("event poster", "poster", "flyer", "party flyer")
+        nouns: tuple[str, ...] = ("event poster", "poster", "flyer", "party flyer")
     elif kind < 0.5:
         title, subs = title_from(d, bank.QUOTES), []
         nouns = ("motivational poster", "quote poster", "poster", "wall print")
@@ -295,9 +317,9 @@ def book_cover(d: Draft) -> str:
     noun = r.choice(("book cover", "novel cover", "book", "children's book cover", "book cover"))
     d.put_panel("book", Box(0.16, 0.04, 0.84, 0.96), noun, d.contrasting(tuple(PALETTES), 70), inset=0.02)
     title = maybe_upper(d, title_from(d, bank.BOOKS, longest=22), 0.3)
-    subs = [fill(r.choice(bank.AUTHORS), r, d.assets)] if r.random() < 0.75 else []
+    subs = [one_of(d, *bank.AUTHORS)] if r.random() < 0.75 else []
     if subs and r.random() < 0.2:
-        subs = [r.choice(bank.BOOK_LINES), *subs]
+        subs = [one_of(d, *bank.BOOK_LINES), *subs]
     names = [w for w in title.lower().split() if w in d.assets.objects]
     fonts = ("serif", "serif", "slab serif", "condensed sans-serif", "display", "sans-serif", "handwritten")
     arrange(d, title, subs, pick_groups(d, names, 2, 3), fonts, ("above", "around", "around", "around"))
@@ -347,7 +369,7 @@ def sticker(d: Draft) -> str:
     if kind < 0.6:
         first, second = r.choice(bank.SALES if kind < 0.35 else bank.BADGES)
         title = title_from(d, (first,), longest=14)
-        subs = [fill(second, r, d.assets)] if second else []
+        subs = [one_of(d, second)] if second else []
     else:
         title, subs = title_from(d, bank.SPEECH, longest=16), []
     groups = pick_groups(d, None, 1, 2) if r.random() < 0.6 else []
@@ -391,7 +413,7 @@ def banner(d: Draft) -> str:
     arrange(d, title, [], [], fonts)
     d.base, d.behind, area = behind
     rest = Box(area.x0, 0.08, area.x1, y0 - GAP) if low else Box(area.x0, y0 + height + GAP, area.x1, 0.93)
-    subs = sub_lines(d, [fill(second, r, d.assets)] if second else [], rest.width)
+    subs = sub_lines(d, [one_of(d, second)] if second else [], rest.width)
     if subs or groups:
         stack(d, rest, [] if low else subs, groups, subs if low else [])
     if low:
@@ -422,13 +444,14 @@ def menu(d: Draft) -> str:
         d.paint(colours, ("plain", "border", "border", "gradient"))
     currency, cents = r.choice("$£€"), r.choice((".00", ".50", ".99", "", "", ".95"))
     dishes = r.sample(bank.MENUS[kind], r.choice((2, 2, 3)))
-    items = [f"{dish} {currency}{r.randint(1, 15)}{cents}" for dish in dishes]
+    prices = [f"{currency}{k}{cents}" for k in range(1, 16)]
+    items = [one_of(d, *(f"{dish} {price}" for price in prices)) for dish in dishes]
     title = title_from(d, (kind, f"{kind} Menu", "Menu", "MENU", kind.upper(), f"Today's {kind}"))
     lettering = ("handwritten", "rounded", "handwritten") if chalk else ("serif", "sans-serif", "slab serif")
     font = d.font(lettering, " ".join(items))
     lines = [d.measure(title, ("script", "display", "handwritten", "serif", "slab serif"), d.area.width, 0.2)]
     ink = d.ink(least=4.5)
-    lines += [d.measure(i, (), d.area.width, 0.115, font=font, ink=ink) for i in items]
+    lines += evened([d.measure(i, (), d.area.width, 0.115, font=font, ink=ink) for i in items])
     names = pick_objects(d, r.choice((1, 2, 2, 3)), bank.MENU_OBJECTS.get(kind))
     stack(d, d.area, lines, [(n, 1) for n in names], [])
     return noun
@@ -469,8 +492,8 @@ def ticket(d: Draft) -> str:
     fill_name = d.contrasting(paper)
     d.put_panel("ticket", Box(0.04, 0.2, 0.96, 0.8), noun, fill_name, r.choice(PALETTES[fill_name][0]))
     event = title_from(d, bank.EVENTS, ("{W} Night", "{W} Festival", "The {W}s"), longest=18)
-    subs = [fill(r.choice(bank.TICKET_LINES), r, d.assets)] if r.random() < 0.85 else []
-    groups: Groups = [(pick_objects(d, 1, bank.EVENT_OBJECTS.get(event))[0], 1)] if r.random() < 0.6 else []
+    subs = [one_of(d, *bank.TICKET_LINES)] if r.random() < 0.85 else []
+    groups: Groups = [(pick_objects(d, 1, bank.EVENT_OBJECTS.get(event))[0], 1)] if r.random() < 0.4 else []
     fonts = ("display", "slab serif", "condensed sans-serif", "heavy sans-serif", "serif")
     arrange(d, maybe_upper(d, event, 0.3), subs, groups, fonts, ("beside",))
     return noun
@@ -479,17 +502,22 @@ def ticket(d: Draft) -> str:
 def meme(d: Draft) -> str:
     r = d.rng
     d.photograph(d.assets.photo_kinds)
-    d.text_style, d.text_accent, d.base = "outline", "#0f0f12", "black"
+    d.text_style, d.base = "outline", "black"
     d.behind = ((40, 40, 44),)
     upper, lower = r.choice(bank.MEMES)
     top = title_from(d, (upper,), free=0.25, longest=24).upper()
-    bottom = fill(lower, r, d.assets).upper()
+    bottom = one_of(d, lower).upper() if lower else ""
     font = d.font(("condensed sans-serif", "heavy sans-serif"), top + bottom)
     lines = [d.measure(t, (), 0.88, 0.2, font=font, ink="white") for t in (top, bottom) if t]
     names = _pool(d.assets)[2] if r.random() < 0.7 else None
     d.style = r.choice(("3d", "3d", "flat"))
     groups: Groups = [(pick_objects(d, 1, names)[0], 1)] if r.random() < 0.85 else []
-    stack(d, Box(0.06, 0.04, 0.94, 0.96), lines[:1], groups, lines[1:])
+    if groups:
+        stack(d, Box(0.06, 0.04, 0.94, 0.96), lines[:1], groups, lines[1:])
+    else:
+        d.place(lines[0], 0.06, 0.94, 0.06)
+        for bottom_line in lines[1:]:
+            d.place(bottom_line, 0.06, 0.94, 0.94 - bottom_line.height)
     return r.choice(("meme", "funny meme", "internet meme", "meme"))
 
 
@@ -526,7 +554,7 @@ def note(d: Draft) -> str:
     groups = pick_groups(d, None, 1, 2) if not others and r.random() < 0.4 else []
     font, ink = d.font(("handwritten",), " ".join([title, *others])), d.ink(("navy blue", "black", "blue", "maroon"))
     most = 0.19 if others else 0.34 if groups else 0.42
-    lines = [d.measure(t, (), d.area.width, most, font=font, ink=ink) for t in (title, *others)]
+    lines = evened([d.measure(t, (), d.area.width, most, font=font, ink=ink) for t in (title, *others)])
     stack(d, d.area, lines, groups, [])
     return noun
 
@@ -598,7 +626,7 @@ def badge(d: Draft) -> str:
     title = (
         title_from(d, (first,), longest=12) if d.split == "train" else title_from(d, ("{W}", "{X}", "{A}"), longest=9)
     )
-    second = fill(second, r, d.assets)
+    second = one_of(d, second)
     if r.random() < 0.4:
         title, second = title.upper(), second.upper()
     font = d.font(("display", "slab serif", "condensed sans-serif", "heavy sans-serif", "serif"), title + second)
@@ -618,13 +646,13 @@ def photo_text(d: Draft) -> str:
     noun = "postcard" if postcard else r.choice(("photo poster", "social media post", "album cover", "photo"))
     photo_mean = d.behind
     if r.random() < 0.45:
-        d.text_style, d.text_accent, d.behind = "outline", "#0f0f12", ((40, 40, 44),)
+        d.text_style, d.behind = "outline", ((40, 40, 44),)
         fonts = ("display", "heavy sans-serif", "condensed sans-serif", "rounded")
         line = d.measure(title, fonts, 0.86, 0.36, ink=r.choice(("white", "white", "yellow", "cream")))
         d.place(line, 0.07, 0.93, y0 + (0.36 - line.height) / 2)
     else:
         fill_name = r.choice(("white", "cream", "black", "navy blue", "yellow", "dark green", "maroon"))
-        d.put_panel("rounded", Box(0.07, y0, 0.93, y0 + 0.36), "label", fill_name)
+        d.put_panel("rounded", Box(0.07, y0, 0.93, y0 + 0.36), "label", fill_name, inset=0.02)
         arrange(d, title, [], [], ("serif", "sans-serif", "script", "slab serif", "display", "handwritten"))
     if with_object:
         d.behind = photo_mean
@@ -639,7 +667,7 @@ def business_card(d: Draft) -> str:
     fill_name = d.contrasting(("white", "cream", "navy blue", "black", "dark green", "maroon", "yellow"), 70)
     d.put_panel("rounded", Box(0.05, 0.2, 0.95, 0.8), "business card", fill_name, inset=0.01)
     name = title_from(d, ("{N} {S}", "{N} {S}", "Dr {N} {S}"))
-    subs = [job] if r.random() < 0.6 else [job, fill(r.choice(("555-{q}", "@{w}", "{w}.com")), r, d.assets)]
+    subs = [one_of(d, job)] if r.random() < 0.6 else [one_of(d, job), one_of(d, "555-{q}", "@{w}", "{w}.com")]
     arrange(d, name, subs, [(pick_objects(d, 1, bank.JOBS[job])[0], 1)], kinds=("beside",))
     return "business card"
 

@@ -1,0 +1,73 @@
+"""Start the app: `python app.py [--preset mini] [--host 127.0.0.1] [--port 7860]`.
+
+The server is ready first; the weights load in the background, and the page says so until they are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+with suppress(ImportError):
+    import spaces  # type: ignore[import-not-found]  # noqa: F401  (on ZeroGPU: before torch)
+
+from ui.backend import Backend  # noqa: E402
+from ui.demo import build, launch  # noqa: E402
+
+
+def load(preset: str) -> Any:
+    """The pipeline of a preset with every weight in memory."""
+    import pipelines
+
+    pipeline = pipelines.load(preset)
+    pipeline.preload()
+    return pipeline
+
+
+def device() -> str:
+    """The device in words, with its reason."""
+    from pipelines.runtime import detect
+
+    return detect().describe()
+
+
+def backend(preset: str) -> Backend:
+    """The backend of a preset; on ZeroGPU drawing borrows a GPU."""
+    if not os.environ.get("SPACES_ZERO_GPU"):
+        return Backend(lambda: load(preset), device=device)
+    from pipelines.runtime import gpu_task
+
+    return Backend(lambda: load(preset), gpu=gpu_task(60), device=device)
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; host and port default to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+    parser = argparse.ArgumentParser(description="Prompt to layout to picture, in the browser.")
+    parser.add_argument("--preset", default=os.environ.get("VLAD_PRESET", "mini"), help="which weights (default: mini)")
+    parser.add_argument("--host", default=None, help="address to listen on (default: GRADIO_SERVER_NAME or 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=int, default=None, help="port (default: GRADIO_SERVER_PORT or the first free one)"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve the page until interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    args = parse(argv)
+    models = backend(args.preset)
+    demo = build(models)
+    launch(demo, args.host, args.port)
+    models.start()
+    demo.block_thread()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Every training stage on its smoke configuration: two steps on the real classes, files that load, resuming exactly."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.models.autoencoder import Autoencoder
+from pipelines.models.sketch import SketchHead
+from pipelines.types import FULL, Box, Element, Layout
+from pipelines.vlad.canvas import draw_canvas
+from pipelines.vlad.fonts import default_fonts
+from pipelines.vlad.loaders import load_encoder, load_part
+from training import align, autoencoder, tlg, vfe
+from training.checkpoints import publish, save_part
+from training.loop import Log, RunConfig, fit, learning_rate
+from training.posters import load_posters
+
+COLOURS = ("#ffffff", "#182658", "#fcd03a", "#2a8c48", "#cf282d", "#1a1a1a")
+
+
+def small_layout(i: int) -> Layout:
+    prompt = f"A badge with the text 'WORD {i}'"
+    return Layout(
+        prompt,
+        (
+            Element("background", FULL, colour=COLOURS[i % 6]),
+            Element("panel", Box(0.1, 0.1, 0.9, 0.9), text="badge", colour=COLOURS[(i + 1) % 6], style="circle", span=(2, 7)),
+            Element("text", Box(0.25, 0.4, 0.75, 0.6), text=f"WORD {i}", colour=COLOURS[(i + 2) % 6], font="montserrat-700"),
+        ),
+        caption="A badge",
+    )
+
+
+@pytest.fixture(scope="session")
+def posters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight drawn layouts in the form that `training.data.dataset` writes."""
+    folder = tmp_path_factory.mktemp("posters")
+    layouts = [small_layout(i) for i in range(8)]
+    np.save(folder / "images.npy", np.stack([np.asarray(draw_canvas(x, {}, None)) for x in layouts]))
+    lines = [json.dumps({"layout": x.to_dict()}) for x in layouts]
+    (folder / "layouts.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory, posters: Path, minilm_folder: Path) -> Path:
+    """A folder with tiny, barely trained parts of stages 1 to 3."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    save_part(Autoencoder(latent_channels=4, fine=8, coarse=8), folder / "autoencoder")
+    save_part(SketchHead(width=16, blocks=1, channels=8, latent=4, convolutions=1), folder / "sketch")
+    stage = align_stage(posters)
+    fit(stage, smoke(align.CONFIGS), folder / "run")
+    for part in ("lora", "ccm", "vision", "tlg"):
+        publish(folder / "run", part, folder)
+    return folder
+
+
+def align_stage(posters: Path) -> align.AlignStage:
+    data = load_posters(posters, default_fonts())
+    return align.AlignStage(data, data, align.SMOKE_SIZES)
+
+
+def smoke(configs: dict[str, RunConfig], **changes: object) -> RunConfig:
+    return dataclasses.replace(configs["smoke"], **changes)
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "log.csv").open() as f:
+        return list(csv.DictReader(f))
+
+
+def test_learning_rate_warms_up_and_falls_to_a_twentieth() -> None:
+    config = RunConfig(steps=100, batch=1, warmup=10)
+    assert learning_rate(0, config) == pytest.approx(0.1)
+    assert learning_rate(10, config) == pytest.approx(1.0)
+    assert learning_rate(100, config) == pytest.approx(0.05)
+
+
+def test_log_keeps_its_columns_when_it_goes_on(tmp_path: Path) -> None:
+    Log(tmp_path / "log.csv").write({"step": 1, "loss": 0.5})
+    Log(tmp_path / "log.csv").write({"step": 2, "loss": 0.25, "other": 1})
+    assert rows(tmp_path) == [{"step": "1", "loss": "0.5"}, {"step": "2", "loss": "0.25"}]
+
+
+def test_autoencoder_resumes_to_the_same_weights(tmp_path: Path, posters: Path) -> None:
+    config = smoke(autoencoder.CONFIGS, steps=4, eval_every=4, save_every=2)
+
+    def stage() -> autoencoder.AutoencoderStage:
+        return autoencoder.AutoencoderStage(posters, held_out=2, fine=8, coarse=8)
+
+    fit(stage(), config, tmp_path / "whole")
+    fit(stage(), config, tmp_path / "broken", stop_after=2)
+    fit(stage(), config, tmp_path / "broken")
+    a, b = (load_part("autoencoder", tmp_path / name).state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(a[n], b[n]) for n in a)
+    start = dict(Autoencoder(fine=8, coarse=8).named_parameters())
+    assert any(not torch.equal(a[n], start[n].half().float()) for n in start)
+    assert rows(tmp_path / "broken")[-1]["step"] == "4"
+    facts = json.loads((tmp_path / "broken" / "run.json").read_text())
+    assert facts["steps"] == 4 and facts["samples"] == 8
+
+
+def test_alignment_stage_writes_parts_that_load(weights: Path) -> None:
+    assert {"held_out_retrieval_at_1", "align", "layout"} <= set(rows(weights / "run")[-1])
+    encoder = load_encoder(weights)
+    moved = [p for n, p in encoder.named_parameters() if "lora_B" in n]
+    assert moved and any(p.abs().sum() > 0 for p in moved)  # B starts at zero: training has moved it
+    for part in ("ccm", "vision", "tlg"):
+        load_part(part, weights)
+
+
+def test_layout_stage(tmp_path: Path, posters: Path, weights: Path) -> None:
+    data = tlg.compose(load_posters(posters, default_fonts()), weights)
+    fit(tlg.LayoutStage(data, data, None, width=32, layers=1, heads=2), smoke(tlg.CONFIGS), tmp_path)
+    assert 0 <= float(rows(tmp_path)[-1]["held_out_box_iou"]) <= 1
+    load_part("tlg", tmp_path)
+
+
+def test_enhancer_stage_resumes_to_the_same_weights(tmp_path: Path, posters: Path, weights: Path) -> None:
+    data = load_posters(posters, default_fonts())
+    latents = vfe.encode_posters(data, weights, default_fonts())
+    assert latents.truth.shape == (8, 4, 32, 32) and latents.cover.shape[1:] == (16, 32, 32)
+    config = smoke(vfe.CONFIGS, steps=4, eval_every=4, save_every=2)
+
+    def stage() -> vfe.EnhancerStage:
+        decoder = load_part("autoencoder", weights)
+        return vfe.EnhancerStage(latents, latents, data.images[:8], decoder, layers=1, heads=2, head_dim=16)
+
+    fit(stage(), config, tmp_path / "whole")
+    fit(stage(), config, tmp_path / "broken", stop_after=2)
+    fit(stage(), config, tmp_path / "broken")
+    a, b = (load_part("vfe", tmp_path / name).state_dict() for name in ("whole", "broken"))
+    assert all(torch.equal(a[n], b[n]) for n in a)

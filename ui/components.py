@@ -1,0 +1,117 @@
+"""Gradio components that the tabs share: settings with their limits, the table, the choice of an element."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipelines.types import Layout
+from pipelines.vlad.settings import DEFAULTS, LIMITS
+from ui import editing, render, theme
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "assets" / "examples" / "prompts.json"
+WIDTHS = [44, 98, 150, 58, 58, 58, 58, 82, 142, 72, 58]  # px, one per column of editing.HEADERS
+KINDS_OF_CELL: Any = ["number", "str", "str", "number", "number", "number", "number", "str", "str", "str", "bool"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The controls that drawing and planning read."""
+
+    seed: gr.Number
+    randomise: gr.Checkbox
+    images: gr.Radio
+    steps: gr.Slider
+    guidance: gr.Slider
+    start: gr.Slider
+    variety: gr.Slider
+    without_ccm: gr.Checkbox
+    without_guidance: gr.Checkbox
+
+
+def examples() -> list[tuple[str, str]]:
+    """(label, prompt) of each example prompt."""
+    return [(e["label"], e["prompt"]) for e in json.loads(EXAMPLES.read_text("utf-8"))]
+
+
+def slider(name: str, label: str, info: str, step: float) -> gr.Slider:
+    """A slider with default and limits from `pipelines.vlad.settings`."""
+    low, high = LIMITS[name]
+    return gr.Slider(low, high, DEFAULTS[name], step=step, label=label, info=info)
+
+
+def settings() -> Settings:
+    """Seed and number of pictures in sight, the rest in a closed accordion."""
+    with gr.Row(elem_classes="row-tools", equal_height=True):
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(LIMITS["seed"][1]), elem_classes="grow")
+        images = gr.Radio([1, 2, 3, 4], value=1, label="Pictures", elem_id="images")
+    randomise = gr.Checkbox(True, label="New random seed each time", elem_id="randomise")
+    with gr.Accordion("Advanced", open=False, elem_classes="quiet"):
+        steps = slider("steps", "Steps", "More steps: slower, finer", 1)
+        guidance = slider("guidance", "Guidance", "How strictly the picture follows the prompt", 0.1)
+        start = slider(
+            "start", "Start", "How far from the plan: 0.05 stays on the draft, 1 starts from pure noise", 0.05
+        )
+        variety = slider("variety", "Variety", "How different plans of one prompt may be", 0.05)
+        without_ccm = gr.Checkbox(False, label="Without CCM", info="Ablation: one pooled prompt vector guides alone")
+        without_guidance = gr.Checkbox(
+            False, label="Without hierarchical guidance", info="Ablation: the planned canvas is left out"
+        )
+    return Settings(seed, randomise, images, steps, guidance, start, variety, without_ccm, without_guidance)
+
+
+def table() -> gr.Dataframe:
+    """The elements as an editable table; the first column only counts."""
+    return gr.Dataframe(
+        value=[],
+        headers=list(editing.HEADERS),
+        datatype=KINDS_OF_CELL,
+        type="array",
+        interactive=True,
+        column_widths=WIDTHS,
+        static_columns=[0],
+        max_height=460,
+        show_label=False,
+        label="Elements of the plan",
+        buttons=[],
+        elem_id="table",
+    )
+
+
+def choices(layout: Layout | None) -> list[tuple[str, int]]:
+    """(label, index) of each element, for the dropdown."""
+    if layout is None:
+        return []
+    return [(f"{i} · {e.kind} · {e.text or e.style}"[:60], i - 1) for i, e in enumerate(layout.elements, 1)]
+
+
+def chooser(layout: Layout | None = None, selected: int | None = None) -> gr.Dropdown:
+    """The dropdown that names the element for the buttons beside it."""
+    options = choices(layout)
+    known = selected is not None and 0 <= selected < len(options)
+    return gr.Dropdown(
+        choices=options,  # type: ignore[arg-type]
+        value=selected if known else None,
+        label="Element",
+        show_label=False,
+        container=False,
+        elem_id="element",
+        elem_classes="grow",
+        interactive=True,
+        filterable=False,
+    )
+
+
+def heading(number: int, title: str, hint: str) -> gr.HTML:
+    """A numbered heading."""
+    return gr.HTML(render.step_heading(number, title, hint), js_on_load=None)
+
+
+def boxes(value: str) -> gr.HTML:
+    """The plan whose boxes can be dragged; it triggers `apply` with index and box, and `select` with index."""
+    return gr.HTML(value, js_on_load=theme.script("boxes.js"), elem_id="plan")

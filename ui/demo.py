@@ -1,0 +1,92 @@
+"""The page: header, tabs, what is loaded, about; and how it is served."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from ui import render, theme, vlad_tab
+from ui.backend import Backend
+from ui.guard import Guard
+
+TITLE = "VLAD: prompt, layout, picture"
+MAX_PIXELS = 8_000_000  # an image above twice this is refused
+QUEUE = 32  # requests that may wait
+HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+
+
+def build(backend: Backend) -> gr.Blocks:
+    """The whole page. A further tab is one more `with gr.Tab(...)` and the import of its module."""
+    handlers = vlad_tab.Handlers(backend)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
+        gr.HTML(render.header(), js_on_load=theme.script("header.js"))
+        banner = gr.HTML("", js_on_load=None, elem_id="banner")
+        timer = gr.Timer(2.0)
+        with gr.Tabs(elem_id="tabs"), gr.Tab("Draw", id="draw"):
+            vlad_tab.build(handlers)
+        _loaded_panel(handlers)
+        gr.HTML(render.about(), js_on_load=None)
+        gr.on([demo.load, timer.tick], handlers.status, None, [banner, timer], **HIDDEN)
+    return demo
+
+
+def _loaded_panel(handlers: vlad_tab.Handlers) -> None:
+    with gr.Accordion("What is loaded", open=False, elem_classes="quiet", elem_id="loaded") as panel:
+        rows = gr.HTML("", js_on_load=None)
+    panel.expand(handlers.loaded, None, rows, **HIDDEN)
+
+
+def hosts() -> list[str]:
+    """Host names that may be asked for: this machine, the Space, and VLAD_ALLOWED_HOSTS (comma separated; * = any)."""
+    more = os.environ.get("VLAD_ALLOWED_HOSTS", "").split(",")
+    named = [
+        "127.0.0.1",
+        "localhost",
+        os.environ.get("SPACE_HOST", ""),
+        os.environ.get("GRADIO_SERVER_NAME", ""),
+        *more,
+    ]
+    if os.environ.get("GRADIO_SERVER_NAME") in ("0.0.0.0", "::"):
+        named.append("*")  # served to a network on purpose: its names are not known here
+    return sorted({h.strip() for h in named if h.strip()})
+
+
+def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, **more: Any) -> None:
+    """Serve the page without blocking: only through the queue, without analytics, sharing or run history.
+
+    Args:
+        demo: the page of `build`.
+        host, port: where to listen; None leaves it to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+        more: further arguments of `Blocks.launch`.
+    """
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts()), Middleware(Guard)]
+    demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=4)
+    options: dict[str, Any] = {
+        "server_name": host,
+        "server_port": port,
+        "prevent_thread_lock": True,
+        "show_error": False,
+        "strict_cors": True,
+        "share": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "pwa": False,
+        "ssr_mode": False,
+        "mcp_server": True,
+        "max_file_size": "2mb",
+        "max_threads": 16,
+        "allowed_paths": [],
+        "state_session_capacity": 1000,
+        "footer_links": ["api", "settings"],
+        "favicon_path": str(theme.STATIC / "mark.svg"),
+        "theme": theme.theme(),
+        "css": theme.css(),
+        "app_kwargs": {"middleware": middleware, "docs_url": None, "redoc_url": None},
+    }
+    demo.launch(**{**options, **more})

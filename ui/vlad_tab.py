@@ -1,0 +1,654 @@
+"""Tab "Draw": prompt, plan, picture. The handlers are plain functions of `Handlers`; `build` wires them to the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipelines.errors import BadLayout, UserError
+from pipelines.types import KINDS, Layout, Progress
+from ui import components, editing, render
+from ui.backend import GENERAL, Backend
+from ui.editing import Desk
+
+log = logging.getLogger(__name__)
+MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+MAX_FILE = 1 << 20  # bytes of an imported layout
+MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
+VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
+DRAWN = 5  # outputs of Handlers.draw: stage, status, seed, stop, draw
+EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, colours, the background."
+MAX_RANDOM = 10**6  # a seed that is short enough to write down
+NO_PLAN = "There is no plan yet; write a prompt and press “Plan layout” first."
+STALE = "The prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
+
+Values = tuple[Any, ...]
+
+
+def skips(n: int) -> Values:
+    """n outputs left as they are."""
+    return tuple(gr.skip() for _ in range(n))
+
+
+def seed_for(seed: Any, randomise: bool) -> int:
+    """The seed to use: a fresh random one, or the one in the field (0 when it is empty)."""
+    return secrets.randbelow(MAX_RANDOM) if randomise else int(seed or 0)
+
+
+def warn(error: Exception) -> str:
+    """Tell the visitor in one sentence, log what is unexpected, and return the sentence."""
+    if not isinstance(error, UserError):
+        log.error("unexpected error in a handler", exc_info=error)
+    sentence = str(error) if isinstance(error, UserError) else GENERAL
+    gr.Warning(sentence, title="Please check")
+    return sentence
+
+
+class Handlers:
+    """What happens when a visitor does something; nothing here keeps state of a visitor.
+
+    Args:
+        backend: the pipeline and the parts that work without weights.
+        folder: where exported layouts are written; a temporary one by default.
+    """
+
+    def __init__(self, backend: Backend, folder: Path | None = None) -> None:
+        self.backend = backend
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="vlad-layouts-"))
+
+    # -- showing ------------------------------------------------------------------------------------------------------
+
+    def view(self, desk: Desk, selected: int | None = None, draft: bool = False) -> Values:
+        """desk, plan, notes, table, chooser and export of a desk, in the order of the outputs."""
+        layout = desk.layout
+        return (
+            desk,
+            self.plan_html(desk, selected, draft),
+            render.notes(layout.warnings) if layout else "",
+            editing.rows_of(layout),
+            components.chooser(layout, selected),
+            self.export(layout),
+        )
+
+    def plan_html(self, desk: Desk, selected: int | None, draft: bool) -> str:
+        """The plan as SVG over its colours, with sketched objects where the draft is wanted and can be made."""
+        layout = desk.layout
+        if layout is None:
+            return render.plan(None)
+        if draft:
+            try:
+                return render.plan(layout, self.backend.pipeline().draft(layout), named=False, selected=selected)
+            except Exception as e:
+                warn(e)
+        return render.plan(layout, self.backend.canvas(layout), selected=selected)
+
+    def export(self, layout: Layout | None) -> Any:
+        """The download button with the layout as a JSON file."""
+        if layout is None:
+            return gr.DownloadButton(value=None, interactive=False)
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / "layout.json"
+        path.write_text(json.dumps(layout.to_dict(), indent=1, ensure_ascii=False), "utf-8")
+        return gr.DownloadButton(value=str(path), interactive=True)
+
+    def live(self, prompt: str, desk: Desk) -> tuple[str, str]:
+        """How the prompt is understood while it is typed, and a note when the plan is older than the prompt."""
+        stale = desk.layout is not None and bool(desk.layout.prompt) and desk.layout.prompt != prompt.strip()
+        note = render.notes([STALE]) if stale else ""
+        if not prompt.strip():
+            return f'<p class="hint">{EMPTY}</p>', note
+        try:
+            return render.understanding(self.backend.understand(prompt)), note
+        except UserError as e:
+            return render.notes([str(e)], "bad"), note
+        except Exception as e:
+            log.error("prompt not understood", exc_info=e)
+            return render.notes([GENERAL], "bad"), note
+
+    def status(self) -> tuple[str, Any]:
+        """Banner while the weights load or when they cannot be loaded, and the timer that asks again."""
+        if self.backend.ready:
+            return "", gr.Timer(active=False)
+        if self.backend.error:
+            return render.notes([self.backend.error], "bad"), gr.Timer(active=False)
+        return render.notes(["Loading the weights; you can write a prompt meanwhile."]), gr.Timer(active=True)
+
+    def loaded(self) -> str:
+        """What the model cache holds, and the device with its reason."""
+        if not self.backend.ready:
+            return render.notes([self.backend.error or "The weights are still being loaded."])
+        return render.loaded(self.backend.pipeline().cache.stats(), self.backend.device())
+
+    # -- planning -----------------------------------------------------------------------------------------------------
+
+    def make_plan(self, prompt: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Desk:
+        """The desk with a new plan around the locked elements of the old one."""
+        locked = [e for e in desk.layout.elements if e.locked] if desk.layout else []
+        layout = self.backend.pipeline().plan(
+            prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm
+        )
+        return desk.put(layout)
+
+    def plan(
+        self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool
+    ) -> Iterator[Values]:
+        """Plan only. Yields view, status, seed and the stale note."""
+        chosen = seed_for(seed, randomise)
+        if not self.backend.ready and not self.backend.error:
+            yield (*skips(VIEW), render.message("Loading the weights", "a few seconds"), gr.skip(), gr.skip())
+        try:
+            began = time.perf_counter()
+            desk = self.make_plan(prompt, chosen, variety, without_ccm, desk)
+            took = render.message("Planned", f"{(time.perf_counter() - began) * 1000:.0f} ms · seed {chosen}")
+            yield (*self.view(desk, None, draft), took, chosen, "")
+        except Exception as e:
+            yield (*skips(VIEW), render.message("Not planned", warn(e)), gr.skip(), gr.skip())
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def draw(
+        self, desk: Desk, seed: Any, randomise: bool, images: int, steps: float, guidance: float, start: float,
+        without_ccm: bool, without_guidance: bool,
+    ) -> Iterator[Values]:  # fmt: skip
+        """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
+        if desk.layout is None:
+            yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), *skips(3))
+            return
+        settings = _settings(seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance)
+        yield from self.drawing(desk.layout, settings)
+
+    def drawing(self, layout: Layout, settings: dict[str, Any]) -> Iterator[Values]:
+        """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
+        seed, began = settings["seed"], time.perf_counter()
+        yield (gr.skip(), render.message("Getting ready"), seed, gr.Button(interactive=True), gr.skip())
+        stream = self.backend.stream(layout, settings)
+        try:
+            for report in stream:
+                if report.stage == "done":
+                    yield self.finished(layout, settings, report, time.perf_counter() - began)
+                else:
+                    picture = render.stage(report.images, alt=_alt(layout)) if report.images else gr.skip()
+                    yield (picture, render.progress(report), *skips(3))
+        except Exception as e:
+            yield (gr.skip(), render.message("Not drawn", warn(e)), gr.skip(), gr.Button(interactive=False), gr.skip())
+        finally:
+            close = getattr(stream, "close", None)
+            if close is not None:
+                close()
+
+    def finished(self, layout: Layout, settings: dict[str, Any], report: Progress, seconds: float) -> Values:
+        """The last outputs of a drawing: PNG files that carry their layout and settings."""
+        seed = settings["seed"]
+        info = {k: v for k, v in settings.items() if k not in ("seed", "previews", "images")}
+        uris = [
+            render.data_uri(image, "png", {"seed": seed + k, "settings": info, "layout": layout.to_dict()})
+            for k, image in enumerate(report.images)
+        ]
+        return (
+            render.stage(uris=uris, alt=_alt(layout), seed=seed),
+            render.done(seconds, len(uris), settings["steps"], seed),
+            seed,
+            gr.Button(interactive=False),
+            gr.Button("Draw again"),
+        )
+
+    def plan_and_draw(
+        self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool,
+        images: int, steps: float, guidance: float, start: float, without_guidance: bool,
+    ) -> Iterator[Values]:  # fmt: skip
+        """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
+        chosen = seed_for(seed, randomise)
+        waiting = "Planning" if self.backend.ready or self.backend.error else "Loading the weights"
+        yield (*skips(VIEW), gr.skip(), render.message(waiting), gr.skip(), gr.Button(interactive=True), *skips(2))
+        try:
+            desk = self.make_plan(prompt, chosen, variety, without_ccm, desk)
+        except Exception as e:
+            off = gr.Button(interactive=False)
+            yield (*skips(VIEW), gr.skip(), render.message("Not planned", warn(e)), gr.skip(), off, *skips(2))
+            return
+        yield (*self.view(desk, None, draft), gr.skip(), render.message("Planned"), chosen, *skips(2), "")
+        settings = _settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
+        steps_of_drawing = self.drawing(desk.layout, settings)  # type: ignore[arg-type]
+        try:
+            for values in steps_of_drawing:
+                yield (*skips(VIEW), *values, gr.skip())
+        finally:
+            steps_of_drawing.close()  # type: ignore[attr-defined]
+
+    @staticmethod
+    def stopped() -> tuple[str, Any]:
+        """What the status says after Stop."""
+        return render.message("Stopped", "press Draw to start again"), gr.Button(interactive=False)
+
+    # -- editing ------------------------------------------------------------------------------------------------------
+
+    def edit(self, change: Callable[[Layout], Layout], desk: Desk, selected: Any, draft: bool) -> Values:
+        """The view after `change`, or of the old plan with a sentence when the change is not possible."""
+        try:
+            if desk.layout is None:
+                raise BadLayout(NO_PLAN)
+            layout = change(desk.layout)
+            desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
+        except Exception as e:
+            warn(e)
+        return self.view(desk, selected if isinstance(selected, int) else None, draft)
+
+    def edit_table(self, rows: Sequence[Sequence[Any]], desk: Desk, selected: Any, draft: bool) -> Values:
+        """Redraw the boxes from the edited table; a bad cell keeps the old plan."""
+        return self.edit(
+            lambda layout: editing.layout_from_rows(rows, layout, self.backend.fonts()), desk, selected, draft
+        )
+
+    def move(self, desk: Desk, draft: bool, event: gr.EventData) -> Values:
+        """Put a dragged box where it was dropped. The event comes from the browser, so it is checked."""
+        index, box = _index(getattr(event, "index", None)), getattr(event, "box", None)
+        return self.edit(lambda layout: editing.place(layout, index, box), desk, index, draft)
+
+    def pick(self, desk: Desk, draft: bool, event: gr.EventData) -> tuple[str, Any]:
+        """Mark the box that was clicked, in the plan and in the dropdown."""
+        return self.mark(desk, draft, _index(getattr(event, "index", None)))
+
+    def pick_row(self, desk: Desk, draft: bool, event: gr.SelectData) -> tuple[str, Any]:
+        """Mark the element whose row was clicked."""
+        return self.mark(desk, draft, _index(event.index[0] if isinstance(event.index, (list, tuple)) else None))
+
+    def mark(self, desk: Desk, draft: bool, selected: Any) -> tuple[str, Any]:
+        """Plan and dropdown with one element marked."""
+        index = _index(selected)
+        return self.plan_html(desk, index, draft), components.chooser(desk.layout, index)
+
+    def highlight(self, desk: Desk, draft: bool, selected: Any) -> str:
+        """The plan with the element chosen in the dropdown marked."""
+        return self.plan_html(desk, _index(selected), draft)
+
+    def add(self, kind: Any, desk: Desk, draft: bool) -> Values:
+        """A new element; on an empty desk a plain white background comes with it."""
+        if desk.layout is None:
+            desk = Desk(editing.blank())
+        count = len(desk.layout.elements) if desk.layout else 0
+        return self.edit(lambda layout: editing.add(layout, kind, self.backend.fonts()), desk, count, draft)
+
+    def duplicate(self, desk: Desk, selected: Any, draft: bool) -> Values:
+        """A copy of the chosen element."""
+        return self.edit(lambda layout: editing.duplicate(layout, _chosen(selected)), desk, _index(selected) + 1, draft)
+
+    def delete(self, desk: Desk, selected: Any, draft: bool) -> Values:
+        """The plan without the chosen element."""
+        return self.edit(lambda layout: editing.delete(layout, _chosen(selected)), desk, None, draft)
+
+    def undo(self, desk: Desk, draft: bool) -> Values:
+        """The plan before the last change."""
+        return self.view(desk.undo(), None, draft)
+
+    def redo(self, desk: Desk, draft: bool) -> Values:
+        """The plan before the last undo."""
+        return self.view(desk.redo(), None, draft)
+
+    def load(self, path: str | None, desk: Desk, draft: bool) -> Values:
+        """Import an exported layout. Gives the view and the prompt; a bad file keeps the old plan."""
+        try:
+            layout = editing.checked(Layout.from_json(_read(path)), self.backend.fonts())
+            layout = dataclasses.replace(layout, warnings=self.backend.warnings(layout))
+            return (*self.view(desk.put(layout), None, draft), layout.prompt or gr.skip())
+        except Exception as e:
+            warn(e)
+            return skips(VIEW + 1)
+
+    # -- public API ---------------------------------------------------------------------------------------------------
+
+    def api_understand(self, prompt: str) -> dict[str, Any]:
+        """Read a prompt: global caption, texts, objects, panels and background with their colours.
+
+        Args:
+            prompt: what the picture shows and says; texts stand in quotes. At most 2,000 characters.
+        """
+        with _public():
+            read = self.backend.understand(prompt)
+            return dataclasses.asdict(read) if dataclasses.is_dataclass(read) else {"caption": read.caption}  # type: ignore[call-overload]
+
+    def api_plan(self, prompt: str, seed: int = 0, variety: float = 0.5, without_ccm: bool = False) -> dict[str, Any]:
+        """Plan the layout of a picture: elements with boxes [x0, y0, x1, y1] in [0, 1], origin top left.
+
+        Args:
+            prompt: what the picture shows and says; texts stand in quotes.
+            seed: same seed, same plan.
+            variety: 0 to 1, how different the plans of one prompt may be.
+            without_ccm: ablation, plan from the pooled prompt alone.
+        """
+        with _public():
+            pipeline = self.backend.pipeline()
+            layout = pipeline.plan(prompt, seed=int(seed or 0), variety=float(variety), use_ccm=not without_ccm)
+            return layout.to_dict()
+
+    def api_draw(
+        self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0,
+        start: float = 0.5, without_ccm: bool = False, without_guidance: bool = False,
+    ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
+        """Draw a layout that `plan` returned, edited or not.
+
+        Args:
+            layout: the JSON of a layout.
+            seed: seed of the first picture; picture k has seed + k.
+            images: 1 to 4 pictures.
+            steps: denoising steps.
+            guidance: how strictly the picture follows the prompt.
+            start: how far from the plan, 0.05 to 1.
+            without_ccm: ablation, the pooled prompt vector alone.
+            without_guidance: ablation, without the planned canvas.
+        """
+        with _public():
+            plan = editing.checked(Layout.from_dict(layout), self.backend.fonts())
+            settings = _settings(int(seed or 0), images, steps, guidance, start, without_ccm, without_guidance)
+            pictures = self._draw_all(plan, {**settings, "previews": False})
+            return [(p, f"seed {settings['seed'] + k}") for k, p in enumerate(pictures)], settings
+
+    def api_generate(
+        self, prompt: str, seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0, start: float = 0.5,
+        variety: float = 0.5, without_ccm: bool = False, without_guidance: bool = False,
+    ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
+        """Plan a prompt and draw the plan with the same seed; returns the pictures and the layout.
+
+        Args:
+            prompt: what the picture shows and says; texts stand in quotes.
+            seed: same seed, same pictures.
+            images: 1 to 4 pictures.
+            steps: denoising steps.
+            guidance: how strictly the picture follows the prompt.
+            start: how far from the plan, 0.05 to 1.
+            variety: 0 to 1, how different the plans of one prompt may be.
+            without_ccm: ablation, the pooled prompt vector alone.
+            without_guidance: ablation, without the planned canvas.
+        """
+        layout = self.api_plan(prompt, seed, variety, without_ccm)
+        pictures, _ = self.api_draw(layout, seed, images, steps, guidance, start, without_ccm, without_guidance)
+        return pictures, layout
+
+    def _draw_all(self, layout: Layout, settings: dict[str, Any]) -> Sequence[Any]:
+        pictures: Sequence[Any] = ()
+        for report in self.backend.stream(layout, settings):
+            pictures = report.images
+        return pictures
+
+
+class _public:
+    """Turns what goes wrong in a public function into one sentence for the caller."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, UserError):
+            raise gr.Error(str(error), print_exception=False) from error
+        if isinstance(error, Exception) and not isinstance(error, gr.Error):
+            log.error("unexpected error in a public function", exc_info=error)
+            raise gr.Error(GENERAL, print_exception=False) from error
+
+
+def _settings(
+    seed: int, images: Any, steps: Any, guidance: Any, start: Any, without_ccm: bool, without_guidance: bool
+) -> dict[str, Any]:
+    """The keyword arguments of `Pipeline.stream`."""
+    return {
+        "seed": seed,
+        "images": int(images),
+        "steps": int(steps),
+        "guidance": float(guidance),
+        "start": float(start),
+        "use_ccm": not without_ccm,
+        "hierarchical_guidance": not without_guidance,
+        "previews": True,
+    }
+
+
+def _alt(layout: Layout) -> str:
+    texts = ", ".join(f"“{t.text}”" for t in layout.texts)
+    return f"Picture drawn from: {layout.prompt}" if layout.prompt else f"Picture with the texts {texts}"
+
+
+def _index(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def _chosen(value: Any) -> int:
+    if _index(value) < 0:
+        raise BadLayout("No element is chosen; click a box or choose one in the list first.")
+    return _index(value)
+
+
+def _read(path: str | None) -> str:
+    """The text of an uploaded file.
+
+    Raises:
+        BadLayout: no file, larger than MAX_FILE, or not UTF-8.
+    """
+    if not path:
+        raise BadLayout("No file arrived; choose an exported layout again.")
+    file = Path(path)
+    if file.stat().st_size > MAX_FILE:
+        raise BadLayout("The layout file is larger than 1 MB; export one to see its form.")
+    try:
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise BadLayout("The layout file is not UTF-8 text; export one to see its form.") from e
+
+
+# -- the page ---------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """The components that the wiring needs."""
+
+    prompt: gr.Textbox
+    go: gr.Button
+    plan_only: gr.Button
+    chips: gr.Examples
+    understood: gr.HTML
+    stale: gr.HTML
+    plan: gr.HTML
+    notes: gr.HTML
+    draft: gr.Checkbox
+    undo: gr.Button
+    redo: gr.Button
+    upload: gr.UploadButton
+    export: gr.DownloadButton
+    stage: gr.HTML
+    status: gr.HTML
+    draw: gr.Button
+    stop: gr.Button
+    settings: components.Settings
+    chooser: gr.Dropdown
+    adders: dict[str, gr.Button]
+    duplicate: gr.Button
+    delete: gr.Button
+    table: gr.Dataframe
+    desk: gr.State
+
+    @property
+    def view(self) -> list[Any]:
+        return [self.desk, self.plan, self.notes, self.table, self.chooser, self.export]
+
+    @property
+    def drawn(self) -> list[Any]:
+        return [self.stage, self.status, self.settings.seed, self.stop, self.draw]
+
+
+def build(handlers: Handlers) -> None:
+    """The tab, inside an open `gr.Tab`."""
+    page = _page()
+    _wire_plan(page, handlers)
+    _wire_draw(page, handlers)
+    _wire_edits(page, handlers)
+    _public_api(page, handlers)
+
+
+def _page() -> Page:
+    desk = gr.State(Desk())
+    with gr.Column(elem_id="desk"):
+        with gr.Column(elem_classes="card", elem_id="step-1"):
+            one = _prompt_card()
+        with gr.Column(elem_classes="card", elem_id="step-2"):
+            two = _plan_card()
+        with gr.Column(elem_classes="card", elem_id="step-3"):
+            three = _draw_card()
+        with gr.Column(elem_classes="card", elem_id="step-edit"):
+            four = _edit_card()
+    return Page(**one, **two, **three, **four, desk=desk)
+
+
+def _prompt_card() -> dict[str, Any]:
+    components.heading(1, "Prompt", "what to show and what to say")
+    first = components.examples()[0][1]
+    prompt = gr.Textbox(
+        first,
+        label="Prompt",
+        show_label=False,
+        container=False,
+        lines=1,
+        max_lines=8,
+        max_length=MAX_PROMPT,
+        autofocus=True,
+        placeholder="A poster with a rocket that says 'Space Camp' on a navy blue background",
+        elem_id="prompt",
+    )
+    with gr.Row(elem_classes="row-tools"):
+        go = gr.Button("Plan and draw", variant="primary", elem_id="go", elem_classes="grow")
+        plan_only = gr.Button("Plan layout", elem_id="plan-only", elem_classes="grow")
+    labels, prompts = zip(*components.examples(), strict=True)
+    chips = gr.Examples(
+        [[p] for p in prompts],
+        inputs=[prompt],
+        example_labels=list(labels),
+        label="Try one of these",
+        api_visibility="private",
+        elem_id="examples",
+    )
+    understood = gr.HTML(f'<p class="hint">{EMPTY}</p>', js_on_load=None, elem_id="understood")
+    return {"prompt": prompt, "go": go, "plan_only": plan_only, "chips": chips, "understood": understood}
+
+
+def _plan_card() -> dict[str, Any]:
+    components.heading(2, "Plan layout", "drag, resize, or edit the table")
+    plan = components.boxes(render.plan(None))
+    with gr.Row(elem_classes="row-tools"):
+        draft = gr.Checkbox(False, label="Show draft", elem_id="draft", container=False)
+        undo = gr.Button("Undo", size="sm", elem_id="undo")
+        redo = gr.Button("Redo", size="sm", elem_id="redo")
+        upload = gr.UploadButton("Import JSON", size="sm", file_types=[".json"], elem_id="import")
+        export = gr.DownloadButton("Export JSON", size="sm", interactive=False, elem_id="export")
+    stale = gr.HTML("", js_on_load=None, elem_id="stale")
+    notes = gr.HTML("", js_on_load=None, elem_id="notes")
+    tools = {"undo": undo, "redo": redo, "upload": upload, "export": export}
+    return {"plan": plan, "draft": draft, "stale": stale, "notes": notes, **tools}
+
+
+def _draw_card() -> dict[str, Any]:
+    components.heading(3, "Draw", "step by step, from the plan")
+    stage = gr.HTML(render.stage(), js_on_load=None, elem_id="stage")
+    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status")
+    with gr.Row(elem_classes="row-tools"):
+        draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
+        stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
+    settings = components.settings()
+    return {"stage": stage, "status": status, "draw": draw, "stop": stop, "settings": settings}
+
+
+def _edit_card() -> dict[str, Any]:
+    components.heading(2, "Edit the plan", "every number of it; the boxes follow")
+    with gr.Row(elem_classes="row-tools"):
+        chooser = components.chooser()
+        duplicate = gr.Button("Duplicate", size="sm", elem_id="duplicate")
+        delete = gr.Button("Delete", size="sm", elem_id="delete")
+        adders = {k: gr.Button(f"Add {k}", size="sm", elem_id=f"add-{k}") for k in ("text", "object", "panel")}
+    table = components.table()
+    gr.HTML(
+        '<p class="hint">Boxes run from x0, y0 (left, top) to x1, y1, each from 0 to 1. A colour is #rrggbb or a name,'
+        " a font is its id or a category such as serif. Locked elements stay where they are when you plan again.</p>",
+        js_on_load=None,
+    )
+    return {"chooser": chooser, "duplicate": duplicate, "delete": delete, "adders": adders, "table": table}
+
+
+def _wire_plan(page: Page, do: Handlers) -> None:
+    live: dict[str, Any] = {"fn": do.live, "inputs": [page.prompt, page.desk], "outputs": [page.understood, page.stale]}
+    page.prompt.change(**live, **PRIVATE, queue=False, trigger_mode="always_last")
+    s = page.settings
+    inputs = [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft]
+    outputs = [*page.view, page.status, s.seed, page.stale]
+    gr.on([page.plan_only.click, page.prompt.submit], do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    page.chips.load_input_event.then(do.plan, inputs, outputs, **PRIVATE, **MODEL)
+
+
+def _wire_draw(page: Page, do: Handlers) -> None:
+    s = page.settings
+    how = [s.images, s.steps, s.guidance, s.start]
+    drawing = page.draw.click(
+        do.draw,
+        [page.desk, s.seed, s.randomise, *how, s.without_ccm, s.without_guidance],
+        page.drawn,
+        **PRIVATE,
+        **MODEL,
+    )
+    both = page.go.click(
+        do.plan_and_draw,
+        [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft, *how, s.without_guidance],
+        [*page.view, *page.drawn, page.stale],
+        **PRIVATE,
+        **MODEL,
+    )
+    page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], queue=False, **PRIVATE)
+
+
+def _wire_edits(page: Page, do: Handlers) -> None:
+    desk, draft, chosen = page.desk, page.draft, page.chooser
+    marked = [page.plan, chosen]
+    page.table.input(do.edit_table, [page.table, desk, chosen, draft], page.view, **PRIVATE)
+    page.table.select(do.pick_row, [desk, draft], marked, **PRIVATE)
+    page.plan.apply(do.move, [desk, draft], page.view, **PRIVATE)  # type: ignore[attr-defined]
+    page.plan.select(do.pick, [desk, draft], marked, **PRIVATE)
+    gr.on([chosen.input, draft.input], do.highlight, [desk, draft, chosen], page.plan, **PRIVATE)
+    for kind, button in page.adders.items():
+        button.click(_adder(do, kind), [desk, draft], page.view, **PRIVATE)
+    page.duplicate.click(do.duplicate, [desk, chosen, draft], page.view, **PRIVATE)
+    page.delete.click(do.delete, [desk, chosen, draft], page.view, **PRIVATE)
+    page.undo.click(do.undo, [desk, draft], page.view, **PRIVATE)
+    page.redo.click(do.redo, [desk, draft], page.view, **PRIVATE)
+    page.upload.upload(do.load, [page.upload, desk, draft], [*page.view, page.prompt], **PRIVATE)
+
+
+def _adder(do: Handlers, kind: Any) -> Callable[[Desk, bool], Values]:
+    assert kind in KINDS
+
+    def add(desk: Desk, draft: bool) -> Values:
+        return do.add(kind, desk, draft)
+
+    return add
+
+
+def _public_api(page: Page, do: Handlers) -> None:
+    """The four public functions, on hidden components with files and JSON as results."""
+    s = page.settings
+    how = [s.seed, s.images, s.steps, s.guidance, s.start]
+    with gr.Column(visible=False):
+        button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
+        pictures = gr.Gallery(label="pictures", format="png")
+    ablations = [s.without_ccm, s.without_guidance]
+    button.click(do.api_understand, page.prompt, result, api_name="understand")
+    button.click(do.api_plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)
+    button.click(do.api_draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
+    button.click(
+        do.api_generate,
+        [page.prompt, *how, s.variety, *ablations],
+        [pictures, result],
+        api_name="generate",
+        **MODEL,
+    )
