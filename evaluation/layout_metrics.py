@@ -22,6 +22,7 @@ from pipelines.types import Box, Element, Layout
 LETTER_WIDTH = 0.56  # mean advance of a letter, in letter sizes
 LINE_PITCH = 1.16  # distance of base lines, in letter sizes
 POSITION_THRESHOLD = 0.1  # GenEval: overlap of the boxes' sizes that is forgiven
+SHADE = 32.0  # colour distance that shading makes on one colour
 BORDER = 0.08  # width of the frame whose colour is the background's, as a share of the picture
 # Named colours a visitor would accept as the one asked for; shading makes white greyish and black lighter.
 FAMILIES: tuple[frozenset[str], ...] = tuple(
@@ -209,8 +210,9 @@ def summarise_layouts(scores: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def asked_background(understanding: Any) -> str | None:
-    """The background colour the prompt names, "#rrggbb", or None."""
-    return next((p.colour for p in understanding.parts if p.kind == "background" and p.colour), None)
+    """The background colour the prompt names, "#rrggbb"; None without one and for photographs and textures."""
+    grounds = (p for p in understanding.parts if p.kind == "background" and p.style not in ("photo", "texture"))
+    return next((p.colour for p in grounds if p.colour), None)
 
 
 def background_colour(image: Image.Image, layout: Layout, asked: str) -> dict[str, Any]:
@@ -221,7 +223,8 @@ def background_colour(image: Image.Image, layout: Layout, asked: str) -> dict[st
 
     Returns:
         asked and seen: nearest named colours; obeyed: the name of the region's mean colour is in the asked colour's
-        family; pixels: share of the region's pixels so named; distance: weighted colour distance of mean and asked.
+        family, or the mean is no further from it than SHADE; pixels: share of the region's pixels named like one of the
+        family; distance: weighted colour distance of mean and asked.
     """
     pixels = _border_pixels(image, layout)
     wanted = name_of(to_rgb(asked))
@@ -230,12 +233,13 @@ def background_colour(image: Image.Image, layout: Layout, asked: str) -> dict[st
     table = np.array([COLOURS[n] for n in names], float)
     gaps = (np.array([0.9, 1.4, 0.7]) * (pixels[:, None] - table) ** 2).sum(-1)
     accepted = [n in family(wanted) for n in names]
+    gap = distance(average, to_rgb(asked))
     return {
         "asked": wanted,
         "seen": name_of(average),
-        "obeyed": name_of(average) in family(wanted),
+        "obeyed": name_of(average) in family(wanted) or gap <= SHADE,
         "pixels": round(float(np.array(accepted)[gaps.argmin(1)].mean()), 4),
-        "distance": round(distance(average, to_rgb(asked)), 2),
+        "distance": round(gap, 2),
     }
 
 

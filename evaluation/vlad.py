@@ -92,13 +92,17 @@ def read_prompts(path: str | Path, limit: int | None = None) -> list[str]:
 
 
 def quoted_words(prompt: str) -> list[str]:
-    """The words the picture must show, from the parser; [] for a prompt the parser refuses."""
-    from pipelines.vlad.prompt import quoted_words as parsed
+    """The words the picture must show: the parser's text parts split on white space, punctuation kept.
+
+    [] for a prompt that the parser refuses.
+    """
+    from pipelines.vlad.prompt import understand
 
     try:
-        return parsed(prompt)
+        parts = understand(prompt).parts
     except UserError:
         return []
+    return [word for part in parts if part.kind == "text" for word in part.text.split()]
 
 
 class Evaluation:
@@ -354,12 +358,12 @@ class Reference:
         return retrieval(pipe, [p.prompt for p in posters], [(i, p.image) for i, p in enumerate(posters)])
 
     def ocr(self, reader: ocr.Reader, count: int) -> dict[str, Any]:
-        """What the OCR engine reads of `count` true posters: the ceiling of the text figures."""
+        """What the OCR engine reads of `count` true posters with text: the ceiling of the text figures."""
         if self.note:
             return {"note": self.note}
         scores = [
             metrics.score_both([e.text for e in p.layout.texts], [w.text for w in reader.read(p.image)])
-            for p in self.posters[:count]
+            for p in [p for p in self.posters if p.layout.texts][:count]
         ]
         columns = {name: metrics.aggregate([s[name] for s in scores]) for name in ("literal", "normalised")}
         return {**columns, "images": len(scores)}

@@ -31,14 +31,18 @@ def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
 
     Raises:
         BadSetting: unknown preset, or a device that is not here.
+        CheckpointMissing: the preset has no weights here.
     """
     from pipelines.cache import ModelCache, Placement
     from pipelines.config import get_preset
+    from pipelines.errors import CheckpointMissing
     from pipelines.registry import Registry
     from pipelines.runtime import detect
     from pipelines.vlad.loaders import register
 
     chosen = get_preset(preset)
+    if not chosen.folder.is_dir():
+        raise CheckpointMissing(f"The preset {preset} has no weights in {chosen.checkpoints}; use another or train it.")
     return ModelCache(register(Registry(), chosen), Placement.of(detect(device), chosen.precision))
 
 
@@ -47,6 +51,7 @@ def load(preset: str = "mini", device: str = "auto") -> VladPipeline:
 
     Raises:
         BadSetting: unknown preset, or a device that is not here.
+        CheckpointMissing: the preset has no weights here.
     """
     from pipelines.vlad.pipeline import VladPipeline
 

@@ -178,7 +178,7 @@ def to_hex(rgb: tuple[float, ...]) -> str:
 
 
 def to_rgb(value: str) -> RGB:
-    """"#rrggbb" -> (r, g, b) in 0-255."""
+    """ "#rrggbb" -> (r, g, b) in 0-255."""
     return int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16)
 
 

@@ -142,6 +142,9 @@ def load_tokenizer(source: Source) -> LockedTokenizer:
 
 
 def _pretrained(source: Source, load: Callable[[], Any]) -> Any:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # the script's stderr is for what goes wrong
     try:
         return load()
     except (OSError, ValueError, RuntimeError, SafetensorError) as e:

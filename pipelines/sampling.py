@@ -43,7 +43,8 @@ def denoise(
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Reverse process, VLAD eq. (5), from the canvas noised to `start` (1: from pure noise).
 
-    mu follows from x_0 and x_t; the Euler step of the rectified flow has sigma_t = 0, so the only randomness is `noise`.
+    mu follows from x_0 and x_t; the Euler step of the rectified flow has sigma_t = 0, so the only randomness is
+    `noise`.
 
     Args:
         predict: the denoiser. canvas, noise: (B, C, h, w).

@@ -196,7 +196,8 @@ class Element:
             raise BadLayout(f"Each element needs a kind: one of {', '.join(KINDS)}.")
         rest = {k: v for k, v in data.items() if k not in ("box", "span")}
         span = data.get("span")
-        if span is not None and not (isinstance(span, (list, tuple)) and len(span) == 2):
+        whole = isinstance(span, (list, tuple)) and all(isinstance(v, int) and not isinstance(v, bool) for v in span)
+        if span is not None and not (whole and len(span) == 2):
             raise BadLayout("The span of an element must be two character positions of the prompt.")
         if not isinstance(rest["kind"], str) or rest["kind"] not in KINDS:
             raise BadLayout(f"Element kind {rest['kind']!r} is unknown; use one of {', '.join(KINDS)}.")

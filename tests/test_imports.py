@@ -85,11 +85,11 @@ def test_only_the_registry_loads_pretrained_models() -> None:
 
 
 def test_only_images_knows_the_pixel_range() -> None:
-    """Besides `pipelines.images` only the plan scales something by it: single colours, not pictures."""
+    """Besides `pipelines.images` only the layout stage scales by it: single colours, not pictures."""
     users = {
         module_of(path)
         for path in sources(*OURS[:-1])
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and node.value == 127.5
     }
-    assert users <= {"pipelines.images", "pipelines.vlad.slots"}
+    assert users <= {"pipelines.images", "pipelines.vlad.slots", "training.tlg"}

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pipelines import registry
+from pipelines import build_cache, registry
 from pipelines.config import MINILM, PRESETS, Source, from_dict, get_preset, to_dict
 from pipelines.errors import BadSetting, CheckpointMissing
 
@@ -151,6 +151,11 @@ def test_unknown_presets_list_those_that_exist() -> None:
     assert get_preset("mini").folder.parts[-2:] == ("checkpoints", "vlad-mini")
     with pytest.raises(BadSetting, match="'huge' does not exist; use one of mini, full"):
         get_preset("huge")
+
+
+def test_a_preset_without_weights_is_one_sentence_and_asks_no_hub() -> None:
+    with pytest.raises(CheckpointMissing, match="full has no weights in checkpoints/vlad-full"):
+        build_cache("full", "cpu")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Stage 3: LoRA, CCM, the vision tower and the layout generator together, L = L_align + lambda L_diff (eq. (8)).
 
-`python -m training.align --data DIR --out DIR`. The diffusion loss here is the layout stage's (eq. (6)); the image stage's
-follows in `training.vfe` with this encoder frozen.
+`python -m training.align --data DIR --out DIR`. The diffusion loss here is the layout stage's (eq. (6)); the image
+stage's follows in `training.vfe` with this encoder frozen.
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,11 +91,11 @@ class AlignStage:
         rows = rng.choice(len(self.train), min(size, len(self.train)), replace=False)
         return self.pick(self.train, rows, rng.random(len(rows)) < 0.25, torch.Generator().manual_seed(step))
 
-    def compose(self, model: nn.Module, b: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
+    def compose(self, model: Any, b: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         t_g = model.encoder.prompts(b["ids"], b["tokens_mask"])
         return model.ccm(t_g, b["t_i"], b["kinds"], mask)
 
-    def loss(self, model: nn.Module, batch: dict[str, Tensor], generator: torch.Generator):
+    def loss(self, model: Any, batch: dict[str, Tensor], generator: torch.Generator):
         b, n = batch, len(batch["kinds"])
         alone = (torch.rand(n, 1, generator=generator) < ALONE).to(b["mask"].device)
         tokens, t = self.compose(model, b, b["mask"] & ~alone)
@@ -110,7 +111,7 @@ class AlignStage:
         l_diff = layout_loss(b["slots"], clean, self.weight.to(t.device), free)
         return objective(l_align, l_diff, LAMBDA), {"align": float(l_align.detach()), "layout": float(l_diff.detach())}
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def evaluate(self, model: Any) -> dict[str, float]:
         count = min(256, len(self.test))
         b = self.pick(self.test, np.arange(count), np.zeros(count), torch.Generator().manual_seed(0))
         tokens, t = self.compose(model, b, b["mask"])
@@ -126,7 +127,7 @@ class AlignStage:
         iou = box_iou(z[drawn][:, BOX], b["slots"][drawn][:, BOX])
         return {"held_out_retrieval_at_1": float(hit), "chance": 1 / count, "held_out_box_iou": float(iou.mean())}
 
-    def save(self, model: nn.Module, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         save_tensors(adapter_weights(model.encoder), folder / "lora", torch.float32)
         for part in ("ccm", "vision", "tlg"):
             save_part(getattr(model, part), folder / part)

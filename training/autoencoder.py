@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,18 +66,18 @@ class AutoencoderStage:
             cuts.append(cut[:, ::-1] if rng.random() < 0.5 else cut)
         return pixels(np.stack(cuts)).to(self.device)
 
-    def loss(self, model: nn.Module, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, model: Any, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         z = model.encoder(batch)
         noise = torch.randn(z.shape, generator=generator).to(z)
         y = model.decoder(z + 0.03 * noise).float()
         return reconstruction_loss(y, batch) + 1e-4 * z.float().square().mean(), {}
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def evaluate(self, model: Any) -> dict[str, float]:
         x = self.test.to(self.device)
         model.fit_statistics(x)
         return {"held_out_psnr": psnr(model(x).float(), x)}
 
-    def save(self, model: nn.Module, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         save_part(model, folder / "autoencoder")
 
 

@@ -6,10 +6,10 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 
 def save_tensors(tensors: dict[str, torch.Tensor], folder: Path, dtype: torch.dtype = torch.float16) -> None:
@@ -19,7 +19,7 @@ def save_tensors(tensors: dict[str, torch.Tensor], folder: Path, dtype: torch.dt
     save_file(cast, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def save_part(model: nn.Module, folder: Path) -> None:
+def save_part(model: Any, folder: Path) -> None:
     """Weights in half precision and the arguments of the constructor."""
     save_tensors(dict(model.state_dict()), folder)
     config = {k: v for k, v in model.config.items() if not k.startswith("_")}

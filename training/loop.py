@@ -1,7 +1,7 @@
 """One training loop for every stage, on accelerate: resumable, seeded, logged to a CSV with a held-out metric.
 
-A stage says what to train (`modules`), draws a batch from a step number alone (so a resumed run sees the batches that an
-unbroken one would have seen), returns a loss, and measures itself on held-out data.
+A stage says what to train (`modules`), draws a batch from a step number alone (so a resumed run sees the batches
+that an unbroken one would have seen), returns a loss, and measures itself on held-out data.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ class Stage(Protocol):
 
     def modules(self) -> nn.Module: ...
     def batch(self, step: int, size: int) -> Any: ...
-    def loss(self, model: nn.Module, batch: Any, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]: ...
-    def evaluate(self, model: nn.Module) -> dict[str, float]: ...
-    def save(self, model: nn.Module, folder: Path) -> None: ...
+    def loss(self, model: Any, batch: Any, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]: ...
+    def evaluate(self, model: Any) -> dict[str, float]: ...
+    def save(self, model: Any, folder: Path) -> None: ...
 
 
 def learning_rate(step: int, config: RunConfig) -> float:
@@ -73,7 +73,7 @@ def learning_rate(step: int, config: RunConfig) -> float:
 
 
 class Average:
-    """Exponential moving average of the trained parameters, with a warm-up of its decay; swapped in to measure and save."""
+    """Moving average of the trained parameters, its decay warmed up; swapped in to measure and to save."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
@@ -83,7 +83,7 @@ class Average:
     def update(self, model: nn.Module) -> None:
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        own = [p for p in model.parameters() if p.requires_grad]
+        own: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         torch._foreach_lerp_(list(self.shadow.values()), own, 1 - decay)
 
     @torch.no_grad()
@@ -143,7 +143,7 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     set_seed(config.seed)
     model = stage.modules()
     params = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(params, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(params, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: learning_rate(s, config))
     model, optimiser = accelerator.prepare(model, optimiser)
     raw = accelerator.unwrap_model(model)

@@ -132,7 +132,9 @@ def draw_known(kinds: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def draw_places(boxes: Tensor, kinds: Tensor, hints: Tensor, generator: torch.Generator, share: float = 0.25) -> Tensor:
-    """Hints with the true place told for a share of texts and objects, as a prompt would. boxes: (B, M, 4) slot numbers."""
+    """Hints with the true place told for a share of texts and objects, as a prompt would. boxes: (B, M, 4) slot
+    numbers.
+    """
     x, y = (boxes[..., 0] + 1) / 2, (boxes[..., 1] + 1) / 2
     row = torch.where(y < 0.36, 0, torch.where(y > 0.64, 2, 1))
     column = torch.where(x < 0.36, 0, torch.where(x > 0.64, 2, 1))

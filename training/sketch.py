@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,22 +16,24 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipelines.models.sketch import SKETCH_STYLES, SketchHead, sketch_loss
 from pipelines.config import MINILM
+from pipelines.models.sketch import SKETCH_STYLES, SketchHead, sketch_loss
 from pipelines.registry import load_tokenizer
 from pipelines.vlad.loaders import load_encoder, load_part
 from pipelines.vlad.text import embed_phrases
 from training.autoencoder import pixels
+from training.checkpoints import save_part
 from training.data.assets import STYLES, Assets, ObjectInfo
 from training.data.splits import in_split
-from training.checkpoints import save_part
 from training.loop import RunConfig, chosen, fit, parser
 
 SIDE = 128
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, warmup=1, eval_every=2, save_every=2, precision="no", ema=0),
-    "cpu": RunConfig(steps=8000, batch=192, lr=1e-3, eval_every=1000, save_every=1000, weight_decay=0.001),
-    "gpu": RunConfig(steps=30000, batch=1024, lr=1e-3, minutes=5, eval_every=5000, save_every=10000, weight_decay=0.001),
+    "cpu": RunConfig(steps=6000, batch=192, lr=1e-3, eval_every=500, save_every=500, weight_decay=0.001),
+    "gpu": RunConfig(
+        steps=30000, batch=1024, lr=1e-3, minutes=5, eval_every=5000, save_every=10000, weight_decay=0.001
+    ),
 }
 
 
@@ -85,7 +88,7 @@ class Targets:
 
 
 @torch.no_grad()
-def collect(assets: Assets, autoencoder: nn.Module, limit: int | None = None) -> Targets:
+def collect(assets: Assets, autoencoder: Any, limit: int | None = None) -> Targets:
     """Encode every drawing of every style and every background view (those kept from training excluded)."""
     rgb, opacity, style, variant, names = [], [], [], [], []
     for info in list(assets.objects.values())[:limit]:
@@ -109,9 +112,14 @@ def collect(assets: Assets, autoencoder: nn.Module, limit: int | None = None) ->
             variant.append(i)
             names.append([kind])
     latent = torch.cat([autoencoder.encode(pixels(np.stack(rgb[i : i + 32]))) for i in range(0, len(rgb), 32)])
-    alpha = torch.from_numpy(np.stack(opacity))[:, None].float() / 255
-    alpha = nn.functional.interpolate(alpha, (64, 64), mode="area")
-    return Targets(latent, alpha, torch.tensor(style), torch.tensor(variant), names)
+    coverage = torch.from_numpy(np.stack(opacity))[:, None].float() / 255
+    coverage = nn.functional.interpolate(coverage, (64, 64), mode="area")
+    return Targets(latent, coverage, torch.tensor(style), torch.tensor(variant), names)
+
+
+def learned_views(assets: Assets) -> dict[str, list[int]]:
+    """Kind of background -> the variants that are not held out."""
+    return {kind: list(assets.variants(kind, "train")) for kind in assets.views if assets.variants(kind, "train")}
 
 
 class SketchStage:
@@ -132,12 +140,13 @@ class SketchStage:
         self.held_names = torch.tensor([index[w] for _, w in self.held])
         self.own_names = torch.tensor([index[train[i][0]] for i, _ in self.held])
         self.choices = [np.array([index[w] for w in n]) for n in train]
-        self.targets, self.sizes = targets, sizes
+        self.targets, self.sizes, self.views = targets, sizes, learned_views(assets)
         shares = np.array([1.5 if s in (0, 3, 4) else 1.0 if s == 1 else 0.5 for s in targets.style.tolist()])
         self.shares = shares / shares.sum()
 
     def modules(self) -> nn.Module:
-        return SketchHead(text_width=self.embedding.shape[1], **self.sizes)
+        model = SketchHead(text_width=self.embedding.shape[1], views=self.views, **self.sizes)
+        return model.to(self.device, memory_format=torch.channels_last)
 
     def batch(self, step: int, size: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng((22, step))
@@ -149,14 +158,14 @@ class SketchStage:
         parts = (self.embedding[torch.tensor(names)], t.style[pick], t.variant[pick], t.latent[pick], t.opacity[pick])
         return tuple(p.to(self.device) for p in parts)
 
-    def loss(self, model: nn.Module, batch: tuple[Tensor, ...], generator: torch.Generator):
+    def loss(self, model: Any, batch: tuple[Tensor, ...], generator: torch.Generator):
         t_i, style, variant, latent, opacity = batch
         noise = torch.randn(t_i.shape, generator=generator).to(t_i)
         level = 0.25 * torch.rand(len(t_i), 1, generator=generator).to(t_i)
-        out = model(t_i + level * noise, style, variant)
-        return sketch_loss(*out, latent, opacity), {}
+        own_latent, own_opacity = model(t_i + level * noise, style, variant)
+        return sketch_loss(own_latent, own_opacity, latent, opacity), {}
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def evaluate(self, model: Any) -> dict[str, float]:
         rows = torch.tensor([i for i, _ in self.held])
         t = self.targets
         out = {}
@@ -167,7 +176,7 @@ class SketchStage:
             out[key] = float(error.mean() / weight.mean())
         return out
 
-    def save(self, model: nn.Module, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         save_part(model, folder / "sketch")
 
 

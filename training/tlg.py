@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,11 @@ class Composed:
 def compose(posters: Posters, weights: Path) -> Composed:
     """Run the frozen encoder and CCM over all prompts."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoder, ccm, tokenizer = load_encoder(weights).to(device), load_part("ccm", weights).to(device), load_tokenizer(MINILM)
+    encoder, ccm, tokenizer = (
+        load_encoder(weights).to(device),
+        load_part("ccm", weights).to(device),
+        load_tokenizer(MINILM),
+    )
     t_i = embed_phrases(encoder, tokenizer, posters.phrases)
     rows: tuple[list[Tensor], list[Tensor]] = ([], [])
     for i in range(0, len(posters), 128):
@@ -76,7 +81,7 @@ class LayoutStage:
     def batch(self, step: int, size: int) -> Tensor:
         return torch.from_numpy(np.random.default_rng((44, step)).integers(0, len(self.train.posters), size))
 
-    def loss(self, model: nn.Module, batch: Tensor, generator: torch.Generator):
+    def loss(self, model: Any, batch: Tensor, generator: torch.Generator):
         p, n = self.train.posters, len(batch)
         slots, kinds, mask = p.slots[batch], p.kinds[batch], p.mask[batch]
         alone = torch.rand(n, 1, generator=generator) < ALONE
@@ -92,7 +97,7 @@ class LayoutStage:
         parts = (x.to(self.device) for x in (z, sigma, p.slots[batch], fixed, hints, tokens, mask))
         return layout_loss(slots, model(*parts), self.weight, free), {}
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def evaluate(self, model: Any) -> dict[str, float]:
         p, count = self.test.posters, min(256, len(self.test.posters))
         fixed = background_only(p.kinds[:count])
         tokens = self.test.tokens[:count].float()
@@ -105,7 +110,7 @@ class LayoutStage:
             "held_out_colour_error": float((a[:, COLOUR] - b[:, COLOUR]).abs().mean() * 127.5),
         }
 
-    def save(self, model: nn.Module, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         save_part(model, folder / "tlg")
 
 

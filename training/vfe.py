@@ -1,13 +1,14 @@
-"""Stage 5: the Visual Feature Enhancer, in the autoencoder's latent space. `python -m training.vfe --data DIR --out DIR`.
+"""Stage 5: the Visual Feature Enhancer, in latent space. `python -m training.vfe --data DIR --out DIR`.
 
-The canvas of every poster (its own layout, objects from the sketch head) and its truth are encoded once; CCM's tokens are
-computed once; then the denoiser learns truth from noised truth, canvas and tokens (eqs. (4), (7), (9)).
+The canvas of every poster (its own layout, objects from the sketch head) and its truth are encoded once; CCM's
+tokens are computed once; then the denoiser learns truth from noised truth, canvas and tokens (eqs. (4), (7), (9)).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ CONFIGS = {
 
 @dataclass(frozen=True)
 class Latents:
-    """truth, canvas: (N, C, 32, 32) half. tokens: (N, 1 + M, d) half, t: (N, d); `alone` the same without CCM's locals."""
+    """truth, canvas: (N, C, 32, 32) half. tokens: (N, 1 + M, d), t: (N, d), and both without CCM's locals; cover."""
 
     truth: Tensor
     canvas: Tensor
@@ -100,7 +101,7 @@ class EnhancerStage:
 
     name = "vfe"
 
-    def __init__(self, train: Latents, test: Latents, test_images: np.ndarray, decoder: nn.Module, **sizes: int) -> None:
+    def __init__(self, train: Latents, test: Latents, test_images: np.ndarray, decoder: Any, **sizes: int) -> None:
         self.train, self.test, self.decoder, self.sizes = train, test, decoder, sizes
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.images = from_uint8(test_images)
@@ -113,7 +114,7 @@ class EnhancerStage:
     def batch(self, step: int, size: int) -> Tensor:
         return torch.from_numpy(np.random.default_rng((55, step)).integers(0, len(self.train), size))
 
-    def loss(self, model: nn.Module, batch: Tensor, generator: torch.Generator):
+    def loss(self, model: Any, batch: Tensor, generator: torch.Generator):
         d, n = self.train, len(batch)
         alone = torch.rand(n, generator=generator) < ALONE
         tokens = torch.where(alone[:, None, None], d.alone_tokens[batch], d.tokens[batch]).float()
@@ -125,13 +126,13 @@ class EnhancerStage:
         sigma = torch.where(guided.flatten() > 0, sigma, 0.1 + 0.9 * torch.rand(n, generator=generator))
         clean = d.truth[batch].float()
         noise = torch.randn(clean.shape, generator=generator)
-        parts = (add_noise(clean, noise, sigma), sigma, d.canvas[batch].float() * guided, tokens, t)
-        parts = (*parts, d.cover[batch].float() * guided)
+        canvas, area = d.canvas[batch].float() * guided, d.cover[batch].float() * guided
+        parts = (add_noise(clean, noise, sigma), sigma, canvas, tokens, t, area)
         out = model(*(p.to(self.device) for p in parts))
         loss = diffusion_loss(clean.to(self.device), out, sigma.to(self.device))
         return loss, {}
 
-    def evaluate(self, model: nn.Module) -> dict[str, float]:
+    def evaluate(self, model: Any) -> dict[str, float]:
         d, n = self.test, min(32, len(self.test))
         truth, canvas = d.truth[:n].float().to(self.device), d.canvas[:n].float().to(self.device)
         noise = get_noise(list(range(n)), tuple(truth.shape[1:])).to(self.device)
@@ -146,7 +147,7 @@ class EnhancerStage:
             "canvas_psnr": psnr(self.decoder.decode(canvas).float(), images),
         }
 
-    def save(self, model: nn.Module, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         save_part(model, folder / "vfe")
 
 
@@ -166,7 +167,8 @@ def main() -> None:
             torch.save(encode_posters(posters, args.weights, fonts).__dict__, cached)
         latents.append(Latents(**torch.load(cached, mmap=True)))
     small = {"layers": 1, "heads": 2, "head_dim": 16} if args.config == "smoke" else {}
-    stage = EnhancerStage(*latents, test.images[:32], load_part("autoencoder", args.weights), **small)
+    decoder = load_part("autoencoder", args.weights)
+    stage = EnhancerStage(latents[0], latents[1], test.images[:32], decoder, **small)
     fit(stage, chosen(CONFIGS, args), args.out)
 
 

@@ -8,48 +8,22 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 from PIL import Image
 
 from pipelines.errors import CheckpointMissing, UserError
 from pipelines.types import Element, Layout, Progress
+from pipelines.vlad.canvas import draw_canvas, legibility_warnings
+from pipelines.vlad.fonts import FontBook, default_fonts
+from pipelines.vlad.prompt import Understanding, understand
 
 log = logging.getLogger(__name__)
 WAIT_S = 120.0  # longest that a handler waits for the weights
 LOADING = "The weights are still being loaded; wait a few seconds and try again."
 FAILED = "The model could not be loaded; the server log has the cause, restart the app when it is mended."
 GENERAL = "Something went wrong on the server and nothing was changed; try again, and see the server log if it stays."
-
-
-class Part(Protocol):
-    """One part of an understood prompt; see `pipelines.vlad.prompt.Part`."""
-
-    kind: Any
-    text: str
-    span: tuple[int, int] | None
-    count: int
-    colour: str | None
-
-
-class Understanding(Protocol):
-    """An understood prompt; see `pipelines.vlad.prompt.Understanding`."""
-
-    prompt: str
-    caption: str
-    parts: Any
-    relations: Any
-    warnings: Any
-
-
-class Fonts(Protocol):
-    """The part of `pipelines.vlad.fonts.FontBook` that the editor uses."""
-
-    @property
-    def ids(self) -> Sequence[str]: ...
-    def category(self, font_id: str) -> str: ...
-    def of(self, category: str) -> Sequence[str]: ...
 
 
 class Pipeline(Protocol):
@@ -98,7 +72,7 @@ class Backend:
         self._thread: threading.Thread | None = None
         self._pipeline: Any = None
         self.error: str | None = None
-        self.stream: Callable[..., Iterator[Progress]] = gpu(self._stream) if gpu else self._stream
+        self.stream: Callable[..., Generator[Progress, None, None]] = gpu(self._stream) if gpu else self._stream
 
     @property
     def ready(self) -> bool:
@@ -137,7 +111,7 @@ class Backend:
             raise CheckpointMissing(self.error)
         return self._pipeline
 
-    def _stream(self, layout: Layout, settings: dict[str, Any]) -> Iterator[Progress]:
+    def _stream(self, layout: Layout, settings: dict[str, Any]) -> Generator[Progress, None, None]:
         """Reports of `Pipeline.stream`; closing this generator closes that one."""
         yield from self.pipeline().stream(layout, **settings)
 
@@ -147,24 +121,16 @@ class Backend:
         Raises:
             BadPrompt: see `pipelines.vlad.prompt.understand`.
         """
-        from pipelines.vlad.prompt import understand
-
         return understand(prompt)
 
     def warnings(self, layout: Layout) -> tuple[str, ...]:
         """Sentences about a layout that may come out badly; works without weights."""
-        from pipelines.vlad.canvas import legibility_warnings
-
         return tuple(legibility_warnings(layout))
 
     def canvas(self, layout: Layout) -> Image.Image:
-        """The planned colours, shapes and letters of a layout, 512x512 px, with plain patches for objects; no weights."""
-        from pipelines.vlad.canvas import draw_canvas
-
+        """Planned colours, shapes and letters, 512x512 px, with plain patches for objects; works without weights."""
         return draw_canvas(layout, {}, None, size=512)
 
-    def fonts(self) -> Fonts:
+    def fonts(self) -> FontBook:
         """The fonts that a text may be set in."""
-        from pipelines.vlad.fonts import default_fonts
-
         return default_fonts()

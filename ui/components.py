@@ -15,7 +15,7 @@ from ui import editing, render, theme
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "assets" / "examples" / "prompts.json"
-WIDTHS = [44, 98, 150, 58, 58, 58, 58, 82, 142, 72, 58]  # px, one per column of editing.HEADERS
+WIDTHS = [44, 98, 188, 58, 58, 58, 58, 82, 134, 72, 74]  # px, one per column of editing.HEADERS
 KINDS_OF_CELL: Any = ["number", "str", "str", "number", "number", "number", "number", "str", "str", "str", "bool"]
 
 
@@ -47,8 +47,8 @@ def slider(name: str, label: str, info: str, step: float) -> gr.Slider:
 
 def settings() -> Settings:
     """Seed and number of pictures in sight, the rest in a closed accordion."""
-    with gr.Row(elem_classes="row-tools", equal_height=True):
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(LIMITS["seed"][1]), elem_classes="grow")
+    with gr.Row(elem_classes="row-tools"):
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(LIMITS["seed"][1]), elem_id="seed")
         images = gr.Radio([1, 2, 3, 4], value=1, label="Pictures", elem_id="images")
     randomise = gr.Checkbox(True, label="New random seed each time", elem_id="randomise")
     with gr.Accordion("Advanced", open=False, elem_classes="quiet"):
@@ -92,11 +92,11 @@ def choices(layout: Layout | None) -> list[tuple[str, int]]:
 
 def chooser(layout: Layout | None = None, selected: int | None = None) -> gr.Dropdown:
     """The dropdown that names the element for the buttons beside it."""
-    options = choices(layout)
-    known = selected is not None and 0 <= selected < len(options)
+    options = [("Choose an element", -1), *choices(layout)]
+    known = selected is not None and 0 <= selected < len(options) - 1
     return gr.Dropdown(
-        choices=options,  # type: ignore[arg-type]
-        value=selected if known else None,
+        choices=options,
+        value=selected if known else -1,
         label="Element",
         show_label=False,
         container=False,

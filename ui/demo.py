@@ -28,7 +28,7 @@ def build(backend: Backend) -> gr.Blocks:
         banner = gr.HTML("", js_on_load=None, elem_id="banner")
         timer = gr.Timer(2.0)
         with gr.Tabs(elem_id="tabs"), gr.Tab("Draw", id="draw"):
-            vlad_tab.build(handlers)
+            vlad_tab.build(handlers, demo)
         _loaded_panel(handlers)
         gr.HTML(render.about(), js_on_load=None)
         gr.on([demo.load, timer.tick], handlers.status, None, [banner, timer], **HIDDEN)

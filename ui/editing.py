@@ -14,7 +14,7 @@ from typing import Any
 from pipelines.colours import COLOURS, contrast, to_hex, to_rgb
 from pipelines.errors import BadLayout
 from pipelines.types import ALIGNS, FULL, KINDS, Box, Element, Kind, Layout
-from ui.backend import Fonts
+from pipelines.vlad.fonts import FontBook
 
 HEADERS = ("#", "kind", "text", "x0", "y0", "x1", "y1", "colour", "font", "align", "lock")
 COORDINATES = ("x0", "y0", "x1", "y1")
@@ -32,11 +32,13 @@ class Desk:
     Attributes:
         layout: what is shown and drawn, or None before the first plan.
         past, future: at most HISTORY layouts each, nearest last.
+        refused: the table that was refused last and when, in seconds of a monotonic clock.
     """
 
     layout: Layout | None = None
     past: tuple[Layout, ...] = ()
     future: tuple[Layout, ...] = ()
+    refused: tuple[str, float] = ("", 0.0)
 
     def put(self, layout: Layout) -> Desk:
         """The desk with a new layout; nothing to redo any more."""
@@ -66,7 +68,7 @@ def rows_of(layout: Layout | None) -> list[list[Any]]:
     ]
 
 
-def layout_from_rows(rows: Sequence[Sequence[Any]], layout: Layout | None, fonts: Fonts) -> Layout:
+def layout_from_rows(rows: Sequence[Sequence[Any]], layout: Layout | None, fonts: FontBook) -> Layout:
     """The layout that an edited table describes. Cells may be strings; blank rows are left out.
 
     A row whose "#" names an element of `layout` keeps what the table does not show (style, accent, variant, span).
@@ -84,7 +86,7 @@ def layout_from_rows(rows: Sequence[Sequence[Any]], layout: Layout | None, fonts
     return with_background(new)
 
 
-def _element(row: int, cells: dict[str, Any], old: Sequence[Element], fonts: Fonts) -> Element:
+def _element(row: int, cells: dict[str, Any], old: Sequence[Element], fonts: FontBook) -> Element:
     before = _before(cells["#"], old)
     kind = _kind(row, cells["kind"])
     text = _text(cells["text"])
@@ -163,7 +165,7 @@ def _colour(row: int, cell: Any) -> str | None:
     raise BadLayout(f"Row {row}, colour: {_short(cell)} is not a colour; write #rrggbb or a name such as navy blue.")
 
 
-def _font(row: int, cell: Any, fonts: Fonts) -> str:
+def _font(row: int, cell: Any, fonts: FontBook) -> str:
     """A font id; a category ("serif") or the start of an id stands for its first font."""
     text = _text(cell).lower()
     if text in fonts.ids:
@@ -203,7 +205,7 @@ def with_background(layout: Layout) -> Layout:
     return replace(layout, elements=fixed)
 
 
-def add(layout: Layout, kind: Kind, fonts: Fonts) -> Layout:
+def add(layout: Layout, kind: Kind, fonts: FontBook) -> Layout:
     """The layout with one more element in the middle, in a colour that reads on the background."""
     back = layout.background.colour if layout.background and layout.background.colour else "#ffffff"
     dark, light = to_hex(COLOURS["charcoal"]), "#ffffff"
@@ -276,7 +278,7 @@ def blank() -> Layout:
     return Layout(prompt="", elements=(Element("background", FULL, colour="#ffffff"),))
 
 
-def checked(layout: Layout, fonts: Fonts) -> Layout:
+def checked(layout: Layout, fonts: FontBook) -> Layout:
     """An imported layout, ready to draw: a background that fills the canvas, fonts that are installed.
 
     Raises:

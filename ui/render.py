@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipelines.colours import name_of, to_rgb
 from pipelines.types import KINDS, Element, Layout, Progress
-from ui.backend import Understanding
+from pipelines.vlad.prompt import Part, Understanding
 
 SIZE = 512  # side of the plan in SVG units
 PLURALS = {"text": "Text", "object": "Objects", "panel": "Panels", "background": "Background"}
@@ -60,29 +60,27 @@ def understanding(read: Understanding) -> str:
 
 def _marked(read: Understanding) -> str:
     out, end = [], 0
-    for part in sorted((p for p in read.parts if p.span), key=lambda p: p.span):
-        a, b = part.span
+    for (a, b), kind in sorted((p.span, p.kind) for p in read.parts if p.span):
         if a < end or b > len(read.prompt):
             continue
-        words = f'<mark class="k-{part.kind}" title="{part.kind}">{esc(read.prompt[a:b])}</mark>'
-        out += [esc(read.prompt[end:a]), words]
+        out += [esc(read.prompt[end:a]), f'<mark class="k-{kind}" title="{kind}">{esc(read.prompt[a:b])}</mark>']
         end = b
     return "".join([*out, esc(read.prompt[end:])])
 
 
-def _group(kind: str, parts: Sequence[Any]) -> str:
+def _group(kind: str, parts: Sequence[Part]) -> str:
     if not parts:
         return ""
     items = "".join(f"<li>{_part(kind, p)}</li>" for p in parts)
     return f'<div class="row"><dt class="k-{kind}">{PLURALS[kind]}</dt><dd><ul>{items}</ul></dd></div>'
 
 
-def _part(kind: str, part: Any) -> str:
-    text = f"“{esc(part.text)}”" if kind == "text" else esc(part.text or "plain")
+def _part(kind: str, part: Part) -> str:
+    style, wishes = part.style, [part.font_category, part.place]
+    text = f"“{esc(part.text)}”" if kind == "text" else esc(part.text or style or "not named, the plan chooses")
     count = f'<span class="count">{part.count} ×</span> ' if part.count > 1 else ""
-    wishes = [getattr(part, name, None) for name in ("style", "font_category", "place")]
-    said = "".join(f" <small>{esc(w)}</small>" for w in wishes if w and w != part.text)
-    return f"{count}{text}{swatch(part.colour)}{said}"
+    said = [w for w in ([style] if part.text else []) + wishes if w]
+    return f"{count}{text}{swatch(part.colour, part.text)}" + "".join(f" <small>{esc(w)}</small>" for w in said)
 
 
 def _relation(read: Understanding, relation: Any) -> str:
@@ -93,11 +91,12 @@ def _relation(read: Understanding, relation: Any) -> str:
     return f'<div class="row"><dt>Where</dt><dd>{left} {esc(word)} {right}</dd></div>'
 
 
-def swatch(colour: str | None) -> str:
-    """A small patch of a colour with its nearest name, or nothing."""
+def swatch(colour: str | None, beside: str = "") -> str:
+    """A small patch of a colour with its nearest name, unless the words beside it say so already; or nothing."""
     if not colour:
         return ""
-    name = esc(name_of(to_rgb(colour)))
+    name = name_of(to_rgb(colour))
+    name = "" if name in beside else esc(name)
     return f' <span class="swatch" style="--c:{esc(colour)}" title="{esc(colour)}">{name}</span>'
 
 
@@ -145,32 +144,36 @@ def _picture(image: Image.Image) -> str:
 
 def _box(i: int, e: Element, selected: bool, named: bool) -> str:
     """The outline of an element with its number; dragged and resized by `static/boxes.js`, by pointer or arrow keys."""
+    x, y, w, h = _units(e)
+    where = ",".join(f"{v:.4f}" for v in e.box.as_list())
+    about = f"{i + 1}: {e.kind} {e.text}, box {where.replace(',', ', ')}" + (", locked" if e.locked else "")
+    fixed = e.locked or e.kind == "background"
+    classes = f"box k-{e.kind}{' on' if selected else ''}{' fixed' if fixed else ''}"
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"'
+    name = f'<text class="name" x="{x + w / 2:.1f}" y="{y + h / 2 + 5:.1f}">{esc(e.text[:18])}</text>'
+    handle = f'<rect class="handle" x="{x + w - 9:.1f}" y="{y + h - 9:.1f}" width="18" height="18" rx="4"/>'
+    return (
+        f'<g class="{classes}" data-i="{i}" data-box="{where}" tabindex="0" role="button" aria-label="{esc(about)}">'
+        f'<title>{esc(about)}</title><rect class="halo" {place}/><rect class="edge" {place}/>'
+        f"{name if named and e.kind == 'object' else ''}{_tag(i, e, x, y)}{'' if fixed else handle}</g>"
+    )
+
+
+def _units(e: Element) -> tuple[float, float, float, float]:
+    """x, y, width, height in SVG units; the background a little inside, so that its outline is seen whole."""
     inset = 3 if e.kind == "background" else 0
     x, y, w, h = (v * SIZE for v in (e.box.x0, e.box.y0, e.box.width, e.box.height))
-    x, y, w, h = x + inset, y + inset, w - 2 * inset, h - 2 * inset
-    tag_y = y if e.kind in ("background", "panel") or y < 24 else y - 22
+    return x + inset, y + inset, w - 2 * inset, h - 2 * inset
+
+
+def _tag(i: int, e: Element, x: float, y: float) -> str:
+    """The number at the top left corner, with a lock where the element is locked."""
+    top = y if e.kind in ("background", "panel") or y < 24 else y - 22
     wide = 26 + 9 * (i > 8) + 15 * e.locked
-    fixed = e.locked or e.kind == "background"
-    name = f"<text class='name' x='{x + w / 2:.1f}' y='{y + h / 2 + 5:.1f}'>{esc(e.text[:18])}</text>" if named else ""
-    where = ", ".join(f"{v:.2f}" for v in e.box.as_list())
-    about = f"{i + 1}: {e.kind} {e.text}, box {where}" + (", locked" if e.locked else "")
-    handle = (
-        "" if fixed else f'<rect class="handle" x="{x + w - 9:.1f}" y="{y + h - 9:.1f}" width="18" height="18" rx="4"/>'
-    )
-    lock = (
-        f'<path class="lock" transform="translate({x + wide - 19:.1f} {tag_y + 3:.1f})" d="{LOCK}"/>'
-        if e.locked
-        else ""
-    )
+    lock = f'<path class="lock" transform="translate({x + wide - 19:.1f} {top + 3:.1f})" d="{LOCK}"/>'
     return (
-        f'<g class="box k-{e.kind}{" on" if selected else ""}{" fixed" if fixed else ""}" data-i="{i}" '
-        f'data-box="{",".join(f"{v:.4f}" for v in e.box.as_list())}" tabindex="0" role="button" aria-label="{esc(about)}">'
-        f"<title>{esc(about)}</title>"
-        f'<rect class="halo" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>'
-        f'<rect class="edge" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>'
-        f"{name if e.kind == 'object' else ''}"
-        f'<rect class="chip" x="{x - 1:.1f}" y="{tag_y:.1f}" width="{wide}" height="22"/>'
-        f'<text class="no" x="{x + 12 + 4 * (i > 8):.1f}" y="{tag_y + 16.5:.1f}">{i + 1}</text>{lock}{handle}</g>'
+        f'<rect class="chip" x="{x - 1:.1f}" y="{top:.1f}" width="{wide}" height="22"/>'
+        f'<text class="no" x="{x + 12 + 4 * (i > 8):.1f}" y="{top + 16.5:.1f}">{i + 1}</text>{lock if e.locked else ""}'
     )
 
 
@@ -208,7 +211,8 @@ def _figure(k: int, source: str, alt: str, seed: int | None) -> str:
     image = f'<img src="{source}" alt="{esc(alt)}" width="256" height="256">'
     if seed is None:
         return f"<figure>{image}</figure>"
-    link = f'<a class="save" href="{source}" download="vlad-{seed + k}.png" aria-label="Download picture {k + 1} as PNG">PNG</a>'
+    says = f"Download picture {k + 1} as PNG"
+    link = f'<a class="save" href="{source}" download="vlad-{seed + k}.png" aria-label="{says}">PNG</a>'
     return f"<figure>{image}<figcaption><span>seed {seed + k}</span>{link}</figcaption></figure>"
 
 
@@ -271,10 +275,12 @@ def loaded(rows: Sequence[Any], device: str) -> str:
         for r in rows
     )
     total = size(sum(r.nbytes for r in rows))
-    head = "<tr><th scope='col'>model</th><th scope='col'>precision</th><th scope='col'>weights</th><th scope='col'>on</th><th scope='col'>state</th></tr>"
+    titles = "".join(f"<th scope='col'>{t}</th>" for t in ("model", "precision", "weights", "on", "state"))
+    head = f"<tr>{titles}</tr>"
     table = f'<div class="scroll"><table class="models"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
     nothing = "<p>No model is loaded yet; the first plan or picture loads what it needs.</p>"
-    return f'<div class="loaded"><p>Device: {esc(device)}</p>{table if body else nothing}<p>{total} of weights in memory.</p></div>'
+    what = table if body else nothing
+    return f'<div class="loaded"><p>Device: {esc(device)}</p>{what}<p>{total} of weights in memory.</p></div>'
 
 
 def size(nbytes: int) -> str:
@@ -295,7 +301,8 @@ def header() -> str:
     """Name, one sentence, and where the project stands to the paper."""
     return (
         f'<header class="top"><div class="brand">{MARK}<div><h1>VLAD</h1>'
-        "<p>Write a prompt, see the layout it plans, change what you like, and watch the picture being drawn.</p></div></div>"
+        "<p>Write a prompt, see the layout it plans, change what you like, and watch the picture being drawn.</p>"
+        "</div></div>"
         '<div class="side"><a class="pill" href="#about">independent reimplementation</a>'
         '<button type="button" class="pill theme" aria-pressed="false">Dark</button></div></header>'
     )
@@ -304,9 +311,10 @@ def header() -> str:
 def about() -> str:
     """What this is and is not."""
     return (
-        '<section id="about" tabindex="-1"><h2>About</h2><p>VLAD plans a layout from a prompt with one diffusion stage and draws'
-        " it with a second one that starts from the planned canvas. This is an independent reimplementation of the published"
-        " method: architecture, training and weights are the project’s own, trained on synthetic posters of 256 × 256 pixels."
-        " It draws posters, signs and cards with short texts and common objects; it does not draw people or photographs of"
-        " places. Nothing you type leaves the server that runs this page.</p></section>"
+        '<section id="about" tabindex="-1"><h2>About</h2><p>VLAD plans a layout from a prompt with one diffusion stage'
+        " anddraws it with a second one that starts from the planned canvas. This is an independent reimplementation of"
+        " the published method: code and weights are the project’s own, trained on synthetic posters of 256 by 256"
+        " pixels."
+        " It draws posters, signs and cards with short texts and common objects; it does not draw people or photographs"
+        " of places. What you type goes to the server that runs this page and nowhere else.</p></section>"
     )

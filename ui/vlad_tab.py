@@ -8,7 +8,8 @@ import logging
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ui.editing import Desk
 log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+ECHO_S = 1.5
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
@@ -102,17 +104,17 @@ class Handlers:
 
     def live(self, prompt: str, desk: Desk) -> tuple[str, str]:
         """How the prompt is understood while it is typed, and a note when the plan is older than the prompt."""
-        stale = desk.layout is not None and bool(desk.layout.prompt) and desk.layout.prompt != prompt.strip()
-        note = render.notes([STALE]) if stale else ""
         if not prompt.strip():
-            return f'<p class="hint">{EMPTY}</p>', note
+            return f'<p class="hint">{EMPTY}</p>', ""
         try:
-            return render.understanding(self.backend.understand(prompt)), note
+            read = self.backend.understand(prompt)
         except UserError as e:
-            return render.notes([str(e)], "bad"), note
+            return render.notes([str(e)], "bad"), ""
         except Exception as e:
             log.error("prompt not understood", exc_info=e)
-            return render.notes([GENERAL], "bad"), note
+            return render.notes([GENERAL], "bad"), ""
+        planned = desk.layout.prompt if desk.layout else ""
+        return render.understanding(read), render.notes([STALE]) if planned and planned != read.prompt else ""
 
     def status(self) -> tuple[str, Any]:
         """Banner while the weights load or when they cannot be loaded, and the timer that asks again."""
@@ -130,24 +132,23 @@ class Handlers:
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
-    def make_plan(self, prompt: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Desk:
-        """The desk with a new plan around the locked elements of the old one."""
+    def make_plan(self, prompt: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Layout:
+        """A new plan around the locked elements of the one on the desk."""
         locked = [e for e in desk.layout.elements if e.locked] if desk.layout else []
-        layout = self.backend.pipeline().plan(
+        return self.backend.pipeline().plan(
             prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm
         )
-        return desk.put(layout)
 
     def plan(
         self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool
-    ) -> Iterator[Values]:
+    ) -> Generator[Values, None, None]:
         """Plan only. Yields view, status, seed and the stale note."""
         chosen = seed_for(seed, randomise)
         if not self.backend.ready and not self.backend.error:
             yield (*skips(VIEW), render.message("Loading the weights", "a few seconds"), gr.skip(), gr.skip())
         try:
             began = time.perf_counter()
-            desk = self.make_plan(prompt, chosen, variety, without_ccm, desk)
+            desk = desk.put(self.make_plan(prompt, chosen, variety, without_ccm, desk))
             took = render.message("Planned", f"{(time.perf_counter() - began) * 1000:.0f} ms · seed {chosen}")
             yield (*self.view(desk, None, draft), took, chosen, "")
         except Exception as e:
@@ -158,7 +159,7 @@ class Handlers:
     def draw(
         self, desk: Desk, seed: Any, randomise: bool, images: int, steps: float, guidance: float, start: float,
         without_ccm: bool, without_guidance: bool,
-    ) -> Iterator[Values]:  # fmt: skip
+    ) -> Generator[Values, None, None]:  # fmt: skip
         """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
         if desk.layout is None:
             yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), *skips(3))
@@ -166,24 +167,20 @@ class Handlers:
         settings = _settings(seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance)
         yield from self.drawing(desk.layout, settings)
 
-    def drawing(self, layout: Layout, settings: dict[str, Any]) -> Iterator[Values]:
+    def drawing(self, layout: Layout, settings: dict[str, Any]) -> Generator[Values, None, None]:
         """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
         seed, began = settings["seed"], time.perf_counter()
         yield (gr.skip(), render.message("Getting ready"), seed, gr.Button(interactive=True), gr.skip())
-        stream = self.backend.stream(layout, settings)
         try:
-            for report in stream:
-                if report.stage == "done":
-                    yield self.finished(layout, settings, report, time.perf_counter() - began)
-                else:
-                    picture = render.stage(report.images, alt=_alt(layout)) if report.images else gr.skip()
-                    yield (picture, render.progress(report), *skips(3))
+            with closing(self.backend.stream(layout, settings)) as stream:
+                for report in stream:
+                    if report.stage == "done":
+                        yield self.finished(layout, settings, report, time.perf_counter() - began)
+                    else:
+                        picture = render.stage(report.images, alt=_alt(layout)) if report.images else gr.skip()
+                        yield (picture, render.progress(report), *skips(3))
         except Exception as e:
             yield (gr.skip(), render.message("Not drawn", warn(e)), gr.skip(), gr.Button(interactive=False), gr.skip())
-        finally:
-            close = getattr(stream, "close", None)
-            if close is not None:
-                close()
 
     def finished(self, layout: Layout, settings: dict[str, Any], report: Progress, seconds: float) -> Values:
         """The last outputs of a drawing: PNG files that carry their layout and settings."""
@@ -204,25 +201,23 @@ class Handlers:
     def plan_and_draw(
         self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool,
         images: int, steps: float, guidance: float, start: float, without_guidance: bool,
-    ) -> Iterator[Values]:  # fmt: skip
+    ) -> Generator[Values, None, None]:  # fmt: skip
         """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
         chosen = seed_for(seed, randomise)
         waiting = "Planning" if self.backend.ready or self.backend.error else "Loading the weights"
         yield (*skips(VIEW), gr.skip(), render.message(waiting), gr.skip(), gr.Button(interactive=True), *skips(2))
         try:
-            desk = self.make_plan(prompt, chosen, variety, without_ccm, desk)
+            layout = self.make_plan(prompt, chosen, variety, without_ccm, desk)
         except Exception as e:
             off = gr.Button(interactive=False)
             yield (*skips(VIEW), gr.skip(), render.message("Not planned", warn(e)), gr.skip(), off, *skips(2))
             return
-        yield (*self.view(desk, None, draft), gr.skip(), render.message("Planned"), chosen, *skips(2), "")
+        view = self.view(desk.put(layout), None, draft)
+        yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
         settings = _settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
-        steps_of_drawing = self.drawing(desk.layout, settings)  # type: ignore[arg-type]
-        try:
-            for values in steps_of_drawing:
+        with closing(self.drawing(layout, settings)) as drawing:
+            for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
-        finally:
-            steps_of_drawing.close()  # type: ignore[attr-defined]
 
     @staticmethod
     def stopped() -> tuple[str, Any]:
@@ -237,16 +232,27 @@ class Handlers:
             if desk.layout is None:
                 raise BadLayout(NO_PLAN)
             layout = change(desk.layout)
-            desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
+            if layout != desk.layout:
+                desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
         except Exception as e:
             warn(e)
         return self.view(desk, selected if isinstance(selected, int) else None, draft)
 
     def edit_table(self, rows: Sequence[Sequence[Any]], desk: Desk, selected: Any, draft: bool) -> Values:
-        """Redraw the boxes from the edited table; a bad cell keeps the old plan."""
-        return self.edit(
+        """Redraw the boxes from the edited table; a bad cell keeps the old plan.
+
+        The table reports one edit twice, so the same refusal within ECHO_S seconds is told once.
+        """
+        told, when = desk.refused
+        if told == repr(rows) and time.monotonic() - when < ECHO_S:
+            return self.view(desk, _index(selected), draft)
+        values = self.edit(
             lambda layout: editing.layout_from_rows(rows, layout, self.backend.fonts()), desk, selected, draft
         )
+        if values[0] is desk:
+            refused = dataclasses.replace(desk, refused=(repr(rows), time.monotonic()))
+            return (refused, *values[1:])
+        return values
 
     def move(self, desk: Desk, draft: bool, event: gr.EventData) -> Values:
         """Put a dragged box where it was dropped. The event comes from the browser, so it is checked."""
@@ -313,7 +319,7 @@ class Handlers:
         """
         with _public():
             read = self.backend.understand(prompt)
-            return dataclasses.asdict(read) if dataclasses.is_dataclass(read) else {"caption": read.caption}  # type: ignore[call-overload]
+            return dataclasses.asdict(read) if dataclasses.is_dataclass(read) else {"caption": read.caption}
 
     def api_plan(self, prompt: str, seed: int = 0, variety: float = 0.5, without_ccm: bool = False) -> dict[str, Any]:
         """Plan the layout of a picture: elements with boxes [x0, y0, x1, y1] in [0, 1], origin top left.
@@ -482,9 +488,10 @@ class Page:
         return [self.stage, self.status, self.settings.seed, self.stop, self.draw]
 
 
-def build(handlers: Handlers) -> None:
-    """The tab, inside an open `gr.Tab`."""
+def build(handlers: Handlers, demo: gr.Blocks) -> None:
+    """The tab, inside an open `gr.Tab` of `demo`."""
     page = _page()
+    demo.load(handlers.live, [page.prompt, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
     _wire_plan(page, handlers)
     _wire_draw(page, handlers)
     _wire_edits(page, handlers)
@@ -543,12 +550,24 @@ def _plan_card() -> dict[str, Any]:
         draft = gr.Checkbox(False, label="Show draft", elem_id="draft", container=False)
         undo = gr.Button("Undo", size="sm", elem_id="undo")
         redo = gr.Button("Redo", size="sm", elem_id="redo")
-        upload = gr.UploadButton("Import JSON", size="sm", file_types=[".json"], elem_id="import")
-        export = gr.DownloadButton("Export JSON", size="sm", interactive=False, elem_id="export")
     stale = gr.HTML("", js_on_load=None, elem_id="stale")
     notes = gr.HTML("", js_on_load=None, elem_id="notes")
-    tools = {"undo": undo, "redo": redo, "upload": upload, "export": export}
+    tools = _element_tools()
+    with gr.Row(elem_classes="row-tools"):
+        upload = gr.UploadButton("Import JSON", size="sm", file_types=[".json"], elem_id="import")
+        export = gr.DownloadButton("Export JSON", size="sm", interactive=False, elem_id="export")
+    tools |= {"undo": undo, "redo": redo, "upload": upload, "export": export}
     return {"plan": plan, "draft": draft, "stale": stale, "notes": notes, **tools}
+
+
+def _element_tools() -> dict[str, Any]:
+    with gr.Row(elem_classes="row-tools"):
+        adders = {k: gr.Button(f"Add {k}", size="sm", elem_id=f"add-{k}") for k in ("text", "object", "panel")}
+    with gr.Row(elem_classes="row-tools"):
+        chooser = components.chooser()
+        duplicate = gr.Button("Duplicate", size="sm", elem_id="duplicate")
+        delete = gr.Button("Delete", size="sm", elem_id="delete")
+    return {"chooser": chooser, "duplicate": duplicate, "delete": delete, "adders": adders}
 
 
 def _draw_card() -> dict[str, Any]:
@@ -564,18 +583,13 @@ def _draw_card() -> dict[str, Any]:
 
 def _edit_card() -> dict[str, Any]:
     components.heading(2, "Edit the plan", "every number of it; the boxes follow")
-    with gr.Row(elem_classes="row-tools"):
-        chooser = components.chooser()
-        duplicate = gr.Button("Duplicate", size="sm", elem_id="duplicate")
-        delete = gr.Button("Delete", size="sm", elem_id="delete")
-        adders = {k: gr.Button(f"Add {k}", size="sm", elem_id=f"add-{k}") for k in ("text", "object", "panel")}
     table = components.table()
     gr.HTML(
         '<p class="hint">Boxes run from x0, y0 (left, top) to x1, y1, each from 0 to 1. A colour is #rrggbb or a name,'
         " a font is its id or a category such as serif. Locked elements stay where they are when you plan again.</p>",
         js_on_load=None,
     )
-    return {"chooser": chooser, "duplicate": duplicate, "delete": delete, "adders": adders, "table": table}
+    return {"table": table}
 
 
 def _wire_plan(page: Page, do: Handlers) -> None:
@@ -613,7 +627,7 @@ def _wire_edits(page: Page, do: Handlers) -> None:
     marked = [page.plan, chosen]
     page.table.input(do.edit_table, [page.table, desk, chosen, draft], page.view, **PRIVATE)
     page.table.select(do.pick_row, [desk, draft], marked, **PRIVATE)
-    page.plan.apply(do.move, [desk, draft], page.view, **PRIVATE)  # type: ignore[attr-defined]
+    page.plan.apply(do.move, [desk, draft], page.view, **PRIVATE)
     page.plan.select(do.pick, [desk, draft], marked, **PRIVATE)
     gr.on([chosen.input, draft.input], do.highlight, [desk, draft, chosen], page.plan, **PRIVATE)
     for kind, button in page.adders.items():

@@ -1,10 +1,12 @@
 """The aligned encoder: MiniLM with LoRA for words, a small CLIP vision tower for pictures, CCM over both levels.
 
-VLAD paper, section III-B: the "LVLM" extracts t_g from the prompt and {t_i} from its elements; eq. (2) composes them, eq.
-(3) aligns the result with v, eq. (10) keeps the trained part of the pretrained encoder low-rank.
+VLAD paper, section III-B: the "LVLM" extracts t_g from the prompt and {t_i} from its elements; eq. (2) composes
+them, eq. (3) aligns the result with v, eq. (10) keeps the trained part of the pretrained encoder low-rank.
 """
 
 from __future__ import annotations
+
+import warnings
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -25,9 +27,10 @@ def pooled(hidden: Tensor, mask: Tensor) -> Tensor:
 class TextEncoder(nn.Module):
     """A pretrained sentence encoder whose attention is adapted by LoRA.
 
-    Eq. (10): dW = A B^T with rank k << d, by peft on the query and value projections. t_g comes from the adapted weights.
-    Each t_i is the mean over the tokens of its span, encoded on its own with the adapter off: one name has one embedding
-    wherever it stands in a prompt, so the sketch head can learn it and it can be cached; its context is CCM's business.
+    Eq. (10): dW = A B^T with rank k << d, by peft on the query and value projections. t_g comes from the adapted
+    weights. Each t_i is the mean over the tokens of its span, encoded on its own with the adapter off: one name has
+    one embedding wherever it stands in a prompt, so the sketch head can learn it and it can be cached; its context
+    is CCM's business.
 
     Args:
         backbone: a BERT-like model with hidden size D.
@@ -37,7 +40,9 @@ class TextEncoder(nn.Module):
     def __init__(self, backbone: PreTrainedModel, rank: int = 8) -> None:
         super().__init__()
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["query", "value"], lora_dropout=0.0)
-        self.lora = get_peft_model(backbone, config)
+        with warnings.catch_warnings():  # peft asks transformers for an attribute that has been renamed
+            warnings.simplefilter("ignore", FutureWarning)
+            self.lora = get_peft_model(backbone, config)
         self.width: int = backbone.config.hidden_size
 
     def prompts(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -82,7 +87,8 @@ class CCM(ModelMixin, ConfigMixin):
         """Compose.
 
         Args:
-            t_g: (B, D). t_i: (B, M, D). kinds: (B, M) long. mask: (B, M) bool, True where there is an element. All False is
+            t_g: (B, D). t_i: (B, M, D). kinds: (B, M) long. mask: (B, M) bool, True where there is an element. All
+            False is
                 the ablation "without CCM": t_g alone.
 
         Returns:

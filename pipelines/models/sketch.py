@@ -5,6 +5,8 @@ It gives the layout canvas z_t (VLAD eqs. (6), (7)) its first idea of what stand
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
@@ -35,6 +37,7 @@ class SketchHead(ModelMixin, ConfigMixin):
 
     Args:
         text_width: D of t_i. variants: how many drawings of one name a style may have (views of a photograph).
+        views: kind of background -> the variants that were learned.
     """
 
     @register_to_config
@@ -48,6 +51,7 @@ class SketchHead(ModelMixin, ConfigMixin):
         styles: int = 5,
         variants: int = 16,
         convolutions: int = 3,
+        views: dict[str, list[int]] | None = None,
     ) -> None:
         super().__init__()
         self.name_in = nn.Linear(text_width, width)
@@ -63,6 +67,11 @@ class SketchHead(ModelMixin, ConfigMixin):
         )
         self.latent_out = nn.Conv2d(channels, latent, 3, padding=1)
         self.opacity_out = nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1), nn.PixelShuffle(4))
+
+    def view(self, kind: str, variant: int) -> int:
+        """The learned variant that a wish for any variant of a background gets."""
+        learned = (self.config.views or {}).get(kind) or [0]
+        return variant if variant in learned else learned[variant % len(learned)]
 
     def forward(self, t_i: Tensor, style: Tensor, variant: Tensor) -> tuple[Tensor, Tensor]:
         """t_i: (B, D). style, variant: (B,) long. Returns the latent and the opacity's logits."""
@@ -83,8 +92,12 @@ def sketch_loss(latent: Tensor, opacity: Tensor, true_latent: Tensor, true_opaci
 
 
 @torch.no_grad()
-def sketch_pictures(head: SketchHead, decode: nn.Module, t_i: Tensor, style: Tensor, variant: Tensor) -> Tensor:
-    """RGBA pictures (B, 4, 128, 128) in [0, 1]: `decode` is the autoencoder's decoder. Edges of the opacity are sharpened."""
+def sketch_pictures(
+    head: SketchHead, decode: Callable[[Tensor], Tensor], t_i: Tensor, style: Tensor, variant: Tensor
+) -> Tensor:
+    """RGBA pictures (B, 4, 128, 128) in [0, 1]: `decode` is the autoencoder's decoder. Edges of the opacity are
+    sharpened.
+    """
     latent, logits = head(t_i, style, variant)
     rgb = decode(latent).clamp(-1, 1) / 2 + 0.5
     soft = F.interpolate(torch.sigmoid(logits), scale_factor=2, mode="bicubic").clamp(0, 1)

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 
 class TextLayoutGenerator(ModelMixin, ConfigMixin):
-    """p(z | t) = N(z; g_TLG(t), sigma^2 I), eq. (6), sharpened by denoising: g_TLG predicts the clean slots from noisy ones.
+    """p(z | t) = N(z; g_TLG(t), sigma^2 I), eq. (6), sharpened by denoising: g_TLG predicts the clean slots from
+    noisy ones.
 
-    A slot is one element as a vector of `slot` numbers in [-1, 1] (`pipelines.vlad.slots`): its box (cx, cy, w, h), colours,
-    style, font category and alignment. What the prompt or the visitor fixes comes in as `known` values with their mask.
+    A slot is one element as a vector of `slot` numbers in [-1, 1] (`pipelines.vlad.slots`): its box (cx, cy, w, h),
+    colours, style, font category and alignment. What the prompt or the visitor fixes comes in as `known` values
+    with their mask.
 
     Args:
         slot: numbers per element. hints: further numbers per element (text length, place, order).
@@ -44,8 +46,9 @@ class TextLayoutGenerator(ModelMixin, ConfigMixin):
         """Clean slots.
 
         Args:
-            z: (B, M, slot) noisy slots. sigma: (B,) noise level in [0, 1]. known: (B, M, slot) fixed values. fixed: (B, M,
-            slot) 1 where known. hints: (B, M, hints). tokens: (B, 1 + M, context) from CCM. mask: (B, M) bool.
+            z: (B, M, slot) noisy slots. sigma: (B,) noise level in [0, 1]. known: (B, M, slot) fixed values. fixed:
+            (B, M, slot) 1 where known. hints: (B, M, hints). tokens: (B, 1 + M, context) from CCM. mask: (B, M)
+            bool.
 
         Returns:
             (B, M, slot) prediction of the clean slots; known values pass through.

@@ -1,4 +1,6 @@
-"""Visual Feature Enhancer: the second diffusion stage, a latent denoiser guided by the layout canvas. VLAD eqs. (4)-(9)."""
+"""Visual Feature Enhancer: the second diffusion stage, a latent denoiser guided by the layout canvas. VLAD eqs.
+(4)-(9).
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,12 @@ from torch import Tensor, nn
 class VisualFeatureEnhancer(ModelMixin, ConfigMixin):
     """mu_theta(x_t, t, t) = W_t Concat(x_t, z_t, t), VLAD eq. (7), on diffusers' `SD3Transformer2DModel`.
 
-    How W_t is realised: x_t, the canvas latent z_t and the elements' embeddings spread over their boxes are concatenated
-    along the channels and enter through one learned linear map (the patch embedding); t enters beside them as tokens of
-    joint attention and, pooled, with the time step through adaptive layer norm, which is what makes the map depend on the
-    step. The network predicts a residual that is added to the canvas: x0 = z_t + f(...), and mu of eq. (5) follows from x0
-    and x_t. With z_t = 0 (the ablation without hierarchical guidance) the same network draws from t alone.
+    How W_t is realised: x_t, the canvas latent z_t and the elements' embeddings spread over their boxes are
+    concatenated along the channels and enter through one learned linear map (the patch embedding); t enters beside
+    them as tokens of joint attention and, pooled, with the time step through adaptive layer norm, which is what
+    makes the map depend on the step. The network predicts a residual that is added to the canvas: x0 = z_t +
+    f(...), and mu of eq. (5) follows from x0 and x_t. With z_t = 0 (the ablation without hierarchical guidance) the
+    same network draws from t alone.
 
     Args:
         latent: channels of the autoencoder. spread: channels of the element map. context: width of CCM's tokens.
@@ -55,8 +58,9 @@ class VisualFeatureEnhancer(ModelMixin, ConfigMixin):
         """Predict the clean latent.
 
         Args:
-            x: (B, C, h, w) noisy latent x_t. sigma: (B,) noise level in (0, 1]. canvas: (B, C, h, w) z_t. tokens: (B, 1 + M,
-            context). t: (B, context) pooled. cover: (B, M, h, w) share of each cell that element i's box covers.
+            x: (B, C, h, w) noisy latent x_t. sigma: (B,) noise level in (0, 1]. canvas: (B, C, h, w) z_t. tokens:
+            (B, 1 + M, context). t: (B, context) pooled. cover: (B, M, h, w) share of each cell that element i's box
+            covers.
 
         Returns:
             x0 (B, C, h, w).
@@ -79,9 +83,9 @@ def add_noise(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
 def diffusion_loss(clean: Tensor, predicted: Tensor, sigma: Tensor) -> Tensor:
     """L_diff, eq. (9), in its x0 form.
 
-    eps = (x_t - (1 - sigma) x_0) / sigma, so ||eps - eps_theta||^2 = ((1 - sigma) / sigma)^2 ||x_0 - x_theta||^2. That weight
-    grows without bound for small sigma and is 0 at sigma = 1, where the ablation starts; 1 / (sigma + 0.1) keeps its
-    direction without its extremes.
+    eps = (x_t - (1 - sigma) x_0) / sigma, so ||eps - eps_theta||^2 = ((1 - sigma) / sigma)^2 ||x_0 - x_theta||^2.
+    That weight grows without bound for small sigma and is 0 at sigma = 1, where the ablation starts; 1 / (sigma +
+    0.1) keeps its direction without its extremes.
     """
     error = (predicted.float() - clean).square().mean((1, 2, 3))
     return (error / (sigma + 0.1)).mean()

@@ -84,7 +84,9 @@ def write(made: Generation, out: Path) -> list[str]:
         for k, image in enumerate(made.images):
             image.save(out / f"image-{k}.png")
             files.append(str(out / f"image-{k}.png"))
-        (out / "layout.json").write_text(json.dumps(made.layout.to_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8")
+        (out / "layout.json").write_text(
+            json.dumps(made.layout.to_dict(), indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
     except OSError as e:
         raise BadSetting(f"The folder {out} cannot be written ({e.strerror}); choose another --out.") from e
     return files

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipelines.vlad.nouns import ARTICLES, FONT_WORDS, LETTERS, OBJECT_STYLE_PHRASES
+from pipelines.vlad.nouns import ARTICLES, FONT_WORDS, LETTERS, MEDIA, NUMBERS, OBJECT_STYLE_PHRASES
 from pipelines.vlad.reading import LOOK_WORDS, MARK, Item, Look, Reading, colours_in, look_of
 
 Relation = tuple[int, str, int]
+
+_EDGE = MARK + "\"'“”‘’„«» "
+_LETTERED = ("text", "texts", "words", "word", "line", "another", "some")
 
 # ---- style of objects
 
@@ -48,7 +51,9 @@ def _stands_alone(reading: Reading, i: int, last: int, phrase: str) -> bool:
     end = reading.words[last].end
     after = reading.masked[end : end + 1]
     following = reading.words[last + 1].text if reading.joined(last) else ""
-    return after in ("", ",", ".") or (phrase in ("3d", "realistic", "glossy") and following not in ("glasses", "background"))
+    return after in ("", ",", ".") or (
+        phrase in ("3d", "realistic", "glossy") and following not in ("glasses", "background")
+    )
 
 
 # ---- looks of letters
@@ -58,8 +63,7 @@ def apply_looks(reading: Reading, texts: Sequence[Item]) -> None:
     """Sets colour, font and style of texts from phrases like "in large red script letters"; claims their words."""
     texts = sorted(texts, key=lambda t: t.start)
     for i in reading.indices():
-        word = reading.words[i].text
-        if word in LETTERS:
+        if reading.words[i].text in LETTERS or reading.words[i].text in MEDIA:
             _letters_phrase(reading, i, texts)
     for text in texts:
         _bare_look(reading, text, texts)
@@ -70,12 +74,11 @@ def _letters_phrase(reading: Reading, i: int, texts: Sequence[Item]) -> None:
     first = i
     while first > 0 and i - first < 8 and _look_before(reading, first):
         first -= 1
-    words = [w.text for w in reading.words[first:i]]
-    own = [reading.words[i].text] if reading.words[i].text in FONT_WORDS else []
-    if reading.words[i].text in ("handwriting", "capitals", "lights", "tubes"):
-        own = ["handwriting"] if reading.words[i].text == "handwriting" else own
-    look = look_of([*(w for w in words if w != "style"), *own])
-    after = first > 0 and any(w.text in ("in", "using", "of") for w in reading.words[max(0, first - 2) : first])
+    after = any(w.text in ("in", "using", "of") for w in reading.words[max(0, first - 2) : first])
+    noun, words = reading.words[i].text, [w.text for w in reading.words[first:i]]
+    if noun in MEDIA and not after:
+        return
+    look = look_of([w for w in [*words, noun] if w != "style" and (w != noun or noun in FONT_WORDS)])
     if look == Look(None, None, None):
         if words and texts:
             reading.take(reading.words[first].start, reading.words[i].end)
@@ -99,8 +102,9 @@ def _look_before(reading: Reading, first: int) -> bool:
 
 
 _TO_NEXT = re.compile(
-    rf"\s*(?:on it\s*)?(?::|,)?\s*(?:(?:that|which)\s+)?(?:says?|saying|reads?|reading|spelling|of|with|is|it says|the words?|"
-    rf"the text)?\s*(?:the words?|the text)?\s*:?\s*[\"'“‘„«]?{MARK}"
+    r"\s*(?:on it\s*)?(?::|,)?\s*(?:(?:that|which)\s+)?"
+    r"(?:says?|saying|reads?|reading|spelling|of|with|is|it says|the words?|the text)?"
+    rf"\s*(?:the words?|the text)?\s*:?\s*[\"'“‘„«]?{MARK}"
 )
 
 
@@ -115,7 +119,7 @@ def _texts_of(reading: Reading, start: int, end: int, texts: Sequence[Item], aft
     if not before:
         return list(texts[:1]) if len(texts) < 2 else list(texts)
     clause = reading.masked[before[-1].end : start]
-    if re.search(r"[.!?\n]", clause.strip("\"'”’» .")) or re.search(r"\ball\b", clause):
+    if re.search(r"[.!?\n]", clause.strip(_EDGE + ".")) or re.search(r"\ball\b", clause):
         return [t for t in texts if t.font is None and t.colour is None]
     return _joined_texts(reading, before)
 
@@ -129,7 +133,7 @@ def _joined_texts(reading: Reading, before: Sequence[Item]) -> list[Item]:
     """The last text and those listed directly before it that have no look of their own."""
     found = [before[-1]]
     for text in reversed(before[:-1]):
-        gap = reading.masked[text.end : found[-1].start].strip("\"'“”‘’„«» ")
+        gap = reading.masked[text.end : found[-1].start].strip(_EDGE)
         if gap not in ("", ",", "and", ", and", "&") or text.colour or text.font:
             break
         found.append(text)
@@ -143,7 +147,10 @@ def _set_look(targets: Sequence[Item], look: Look) -> None:
         text.style = text.style or look.style
 
 
-_IN = re.compile(r"[\"'”’»“]?\s*,?\s*(?:(?:all )?(?:written|printed|painted|set)\s+)?(?:on it\s+)?(?:in|with)\s+(?:an?\s+|the\s+|all\s+)?")
+_IN = re.compile(
+    rf"{MARK}*[\"'”’»“]?\s*,?\s*(?:(?:all )?(?:written|printed|painted|set)\s+)?(?:on it\s+)?"
+    r"in\s+(?:an?\s+|the\s+|all\s+)?"
+)
 
 
 def _bare_look(reading: Reading, text: Item, texts: Sequence[Item]) -> None:
@@ -165,13 +172,17 @@ def _bare_look(reading: Reading, text: Item, texts: Sequence[Item]) -> None:
     reading.take(match.start(), reading.words[last - 1].end)
 
 
-_AFTER_LOOK = frozenset("and on at with in above below over under next to beside for by against across featuring showing".split())
+_AFTER_LOOK = frozenset(
+    "and on at with in above below over under next to beside for by against across featuring showing".split()
+)
 
 # ---- places
 
+_SMALL_COUNT = r"(?:one|two|three|four|five|six|\d)"
+
 _SIDES = {
-    "upper": "top", "top": "top", "lower": "bottom", "bottom": "bottom", "left": "left", "right": "right", "centre": "centre",
-    "center": "centre", "middle": "centre", "foot": "bottom", "head": "top",
+    "upper": "top", "top": "top", "lower": "bottom", "bottom": "bottom", "left": "left", "right": "right",
+    "centre": "centre", "center": "centre", "middle": "centre", "foot": "bottom", "head": "top",
 }  # fmt: skip
 _SIDE = "|".join(_SIDES)
 _PLACE = re.compile(
@@ -182,10 +193,14 @@ _PLACE = re.compile(
 )
 _CENTRED = re.compile(r"\b(?:centred|centered)\b|\bin\s+the\s+(?:very\s+)?(?:centre|center|middle)\b")
 _FILLER = re.compile(
-    rf"[\"'”’»“]?(?:\s+(?:on it|is|are|placed|located|shown|written|printed|sitting|standing|positioned|big|large|in|an?|the)|"
+    rf"{MARK}*[\"'”’»“]?(?:\s+"
+    r"(?:on it|is|are|placed|located|shown|written|printed|sitting|standing|positioned|big|large|in|an?|the)|"
     rf"\s+(?:[\w-]+\s+){{0,4}}(?:letters|lettering|text|font|capitals|type))*[\s]*"
 )
-_LEADS_ON = re.compile(rf"\s*(?:of it)?\s*(?::|is|it says|it reads|the text|the words?|says|text|there is|,\s*the text)?\s*:?\s*[\"'“‘„«]?{MARK}")
+_LEADS_ON = re.compile(
+    r"\s*(?:of it)?\s*(?::|is|it says|it reads|the text|the words?|says|text|there is|,\s*the text)?"
+    rf"\s*:?\s*[\"'“‘„«]?{MARK}"
+)
 
 
 def apply_places(reading: Reading, items: Sequence[Item]) -> None:
@@ -213,30 +228,44 @@ def _placed_item(reading: Reading, match: re.Match[str], ordered: Sequence[Item]
     """The part a place belongs to: the one right before it, else the one it leads on to, else the one before."""
     before = [i for i in ordered if i.end <= match.start()]
     after = [i for i in ordered if i.start >= match.end()]
-    close = before and _FILLER.fullmatch(reading.masked[before[-1].end : match.start()])
-    if after and (not close) and not before:
-        return after[0]
-    if after and after[0].kind == "text" and _LEADS_ON.match(reading.masked, match.end()) and not (close and close.group().strip(" \"'”’") == ""):
-        return after[0]
-    if close:
+    if not before or not after:
+        return (before[-1:] + after[:1] + [None])[0]
+    gap = reading.masked[before[-1].end : match.start()]
+    if not gap.strip(_EDGE):
         return before[-1]
-    gap = reading.masked[before[-1].end : match.start()] if before else ""
-    if after and re.search(r"[,.;\n]", gap) and re.fullmatch(r"[\s,:]*(?:an?\s+|the\s+|is\s+|there is\s+)*[\"'“]?", reading.masked[match.end() : after[0].start]):
+    if after[0].kind == "text" and _LEADS_ON.match(reading.masked, match.end()):
         return after[0]
-    return before[-1] if before else (after[0] if after else None)
+    if not (len(gap) < 60 and _FILLER.fullmatch(gap)) and re.search(r"[,.;\n]", gap):
+        between = reading.masked[match.end() : after[0].start]
+        if re.fullmatch(rf"[\s,:]*(?:an?\s|the\s|is\s|there\s|are\s|{_SMALL_COUNT}\s)*[\"'“{MARK}]*", between):
+            return after[0]
+    return before[-1]
 
 
 # ---- relations
 
-_LEFT = re.compile(r"(?:to|on)?(?: the)?(?: \w+)? ?left(?: side)? of")
-_RIGHT = re.compile(r"(?:to|on)?(?: the)?(?: \w+)? ?right(?: side)? of")
-_ABOVE = re.compile(r"(?:directly |just |right )?(?:above|over|on top of|atop|on|upon|riding|riding on|sitting on|standing on|hovering over)")
-_BELOW = re.compile(r"(?:directly |just |right )?(?:below|under|underneath|beneath|and below it|with below it|and underneath|and beneath it|below it)")
-_LINK = r"(?:is|are|sits|stands|sitting|standing|lying|floating|placed|written|located|hanging|flying|,|and|with|that is)"
-_TAIL = re.compile(
-    r"[\"'”’»“]?\s*(?:,\s*)?(?:(below|underneath|beneath|under)(?: (?:it|that|this|them))?|(above)(?: (?:it|that|this|them))|(side by side)|"
-    r"(to (?:its|the|their) right|to the right of it)|(to (?:its|the|their) left|to the left of it))(?=\s*(?:$|[,.;]|on\b|with\b|and\b|in\b|at\b|against\b))"
+_NEAR = r"(?:directly |just |right )?"
+_SIDE_OF = r"(?:(?:to|on|at) )?(?:the )?(?:far )?"
+_BETWEEN: tuple[tuple[re.Pattern[str], str, bool], ...] = (  # pattern, relation, whether the first part comes first
+    (re.compile(rf"{_SIDE_OF}left(?: hand)?(?: side)? of"), "left of", True),
+    (re.compile(rf"{_SIDE_OF}right(?: hand)?(?: side)? of"), "left of", False),
+    (re.compile(rf"(?:and |with )?{_NEAR}(?:below|under|underneath|beneath) (?:it|that|them),?"), "above", True),
+    (re.compile(rf"{_NEAR}(?:above|over|on top of|atop|riding(?: on)?)"), "above", True),
+    (re.compile(rf"{_NEAR}(?:below|under|underneath|beneath)"), "above", False),
+    (re.compile(r"(?:and |with )?above (?:it|that|them),?"), "above", False),
+)  # fmt: skip
+_ON = re.compile(r"(?:sitting |standing |lying |perched )?(?:on|upon)")
+_LINKS = frozenset(
+    "is are sits stands sitting standing lying floating placed written located hanging flying and with".split()
 )
+_AFTER_PART = (
+    (re.compile(r"(?:below|underneath|beneath|under)(?: (?:it|that|this|them))?"), "above", True),
+    (re.compile(r"above (?:it|that|this|them)"), "above", False),
+    (re.compile(r"side by side|to (?:its|their|the) right(?: of it)?|on (?:its|the) right of it"), "left of", True),
+    (re.compile(r"to (?:its|their|the) left(?: of it)?"), "left of", False),
+)
+_CLAUSE_END = re.compile(r"\s*(?:$|[,.;!\n]|(?:on|with|and|in|at|against|under|featuring|showing)\b)")
+_START = re.compile(rf"[{MARK}\"'”’»“\s]*(?:,\s*)?")
 
 
 def find_relations(reading: Reading, parts: Sequence[Item]) -> list[Relation]:
@@ -252,38 +281,23 @@ def find_relations(reading: Reading, parts: Sequence[Item]) -> list[Relation]:
 
 def _between(reading: Reading, parts: Sequence[Item], a: int, b: int) -> Relation | None:
     """From the words between two parts."""
-    gap = reading.masked[parts[a].end : parts[b].start].strip("\"'“”‘’„«» ,")
-    gap = re.sub(r"\s(?:the\s+)?(?:texts?|words?|line)$", "", " " + gap).strip()
-    words = gap.split()
-    while words and words[-1] in ARTICLES | {"another", "some"}:
+    words = reading.masked[parts[a].end : parts[b].start].strip(_EDGE + ",").split()
+    while words and (words[-1] in ARTICLES or words[-1] in NUMBERS or words[-1] in _LETTERED or words[-1].isdigit()):
         words.pop()
-    while words and re.fullmatch(_LINK, words[0]) and len(words) > 1 and " ".join(words) not in ("and below it", "and underneath"):
-        words.pop(0)
-    phrase = " ".join(words).replace("below it,", "below it").strip(", ")
-    both_things = parts[a].kind == parts[b].kind
-    if not both_things and phrase in ("on", "over", "upon"):
-        return None
-    for pattern, relation in ((_LEFT, (a, "left of", b)), (_RIGHT, (b, "left of", a)), (_ABOVE, (a, "above", b)), (_BELOW, (b, "above", a))):
-        if pattern.fullmatch(phrase):
-            return (b, "above", a) if False else _flip_it(phrase, relation, a, b)
+    for phrase in (" ".join(words), " ".join(words[next((k for k, w in enumerate(words) if w not in _LINKS), 0) :])):
+        for pattern, relation, in_order in _BETWEEN:
+            if pattern.fullmatch(phrase.strip(", ")):
+                return (a, relation, b) if in_order else (b, relation, a)
+        if parts[a].kind == parts[b].kind == "object" and _ON.fullmatch(phrase):
+            return (a, "above", b)
     return None
-
-
-def _flip_it(phrase: str, relation: Relation, a: int, b: int) -> Relation:
-    """ "A and below it B": what follows is below."""
-    return (a, "above", b) if phrase.endswith("it") or phrase == "and underneath" else relation
 
 
 def _behind(reading: Reading, parts: Sequence[Item], a: int, b: int) -> Relation | None:
     """From the words behind the second part: "A and B below it", "A and B side by side"."""
-    match = _TAIL.match(reading.masked, parts[b].end)
-    if not match:
-        return None
-    below, above, beside, right, left = match.groups()
-    if below:
-        return (a, "above", b)
-    if above:
-        return (b, "above", a)
-    if beside or right:
-        return (a, "left of", b)
-    return (b, "left of", a) if left else None
+    start = _START.match(reading.masked, parts[b].end)
+    for pattern, relation, in_order in _AFTER_PART:
+        match = pattern.match(reading.masked, start.end() if start else parts[b].end)
+        if match and _CLAUSE_END.match(reading.masked, match.end()):
+            return (a, relation, b) if in_order else (b, relation, a)
+    return None

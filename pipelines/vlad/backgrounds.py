@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -69,8 +70,9 @@ def _ramp(variant: int, width: int) -> Image.Image:
 
 def _gradient(base: RGB, second: RGB, variant: int, width: int) -> Image.Image:
     small = 256
-    two = (Image.new("RGB", (small, small), c) for c in (second, base))
-    return Image.composite(*two, _ramp(variant, small)).resize((width, width), Image.Resampling.BILINEAR)
+    end, start = (Image.new("RGB", (small, small), c) for c in (second, base))
+    mixed = Image.composite(end, start, _ramp(variant, small))
+    return mixed.resize((width, width), Image.Resampling.BILINEAR)
 
 
 def _soft(base: RGB, width: int) -> Image.Image:
@@ -149,7 +151,7 @@ def _confetti(d: ImageDraw.ImageDraw, w: int, variant: int, tone: RGB, base: RGB
             d.polygon(points, fill=fill)
 
 
-_PATTERNS = {
+_PATTERNS: dict[str, Callable[[ImageDraw.ImageDraw, int, int, RGB, RGB], None]] = {
     "stripes": _stripes, "sunburst": _sunburst, "dots": _dots, "border": _border, "split": _split,
     "confetti": _confetti,
 }  # fmt: skip

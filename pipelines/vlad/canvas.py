@@ -19,8 +19,8 @@ from pipelines.vlad.shapes import draw_panel, frame_of, panel_mask, panel_safe_b
 
 __all__ = [
     "Fitted", "TextLine", "background_tones", "draw_background", "draw_canvas", "draw_ground", "draw_panel",
-    "fit_text", "is_neon", "legibility_warnings", "letters", "object_place", "outline_colour", "panel_mask", "panel_safe_box",
-    "panel_silhouette", "text_mask",
+    "fit_text", "is_neon", "legibility_warnings", "letters", "object_place", "outline_colour", "panel_mask",
+    "panel_safe_box", "panel_silhouette", "text_mask",
 ]  # fmt: skip
 
 INK: RGB = (22, 22, 26)

@@ -122,7 +122,7 @@ class FontBook:
         return not self.missing(font_id, text)
 
     def fallback(self, font_id: str, text: str) -> str | None:
-        """The nearest font that covers the text: itself, one of its category, a wide one, any; None if there is none."""
+        """The nearest font that covers the text: itself, one of its category, a wide one, any one; or None."""
         font_id = self.known(font_id)
         category = self.category(font_id)
         wide = WIDE_SERIF if category in ("serif", "slab serif") else WIDE_SANS

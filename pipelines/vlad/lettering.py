@@ -121,7 +121,7 @@ def _split(words: Sequence[str], count: int, font_id: str, fonts: FontBook, spac
     edges = [0.0, *accumulate(fonts.measure(font_id, w).advance + space for w in words)]
     n = len(words)
     # best[j] = (widest, sum of squares, starts of the lines) for the first j words
-    best = [(edges[j], edges[j] ** 2, (0,)) for j in range(n + 1)]
+    best: list[tuple[float, float, tuple[int, ...]]] = [(w, w**2, (0,)) for w in edges]
     for k in range(1, count):
         best = [
             min(
@@ -168,10 +168,10 @@ def _placed(rows: Sequence[_Row], px: float, box: Box, size: int, align: Align) 
     for i, row in enumerate(rows):
         ink = box.x0 * size + share * (box.width * size - row.width * px)
         x, baseline = _snapped(ink - row.left * px), _snapped(first + i * pitch)
-        found = (ink, baseline + row.top * px, ink + row.width * px, baseline + row.bottom * px)
+        found = [v / size for v in (ink, baseline + row.top * px, ink + row.width * px, baseline + row.bottom * px)]
         words = tuple((w, _snapped(offset * px)) for w, offset in row.words)
         text = " ".join(w for w, _ in row.words)
-        lines.append(TextLine(text, x, baseline, Box.clipped(*(v / size for v in found), least=0.01), words))
+        lines.append(TextLine(text, x, baseline, Box.clipped(found[0], found[1], found[2], found[3], 0.01), words))
     return tuple(lines)
 
 

@@ -93,6 +93,8 @@ class Lexicon:
     def _add_all(self) -> None:
         """Canonical names first, then aliases of the objects with the shortest names, then everyday words."""
         for record in self.records.values():
+            self._add(record["name"], record, record["name"])
+        for record in self.records.values():
             self._add(record["name"], record, record["plural"])
         for record in sorted(self.records.values(), key=lambda r: (len(r["name"]), r["name"])):
             for alias in record["aliases"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,9 +52,8 @@ def load_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Mo
     try:
         model = PARTS[name](**config)
     except (TypeError, ValueError) as e:
-        raise CheckpointMissing(
-            f"The configuration {shown(folder / name / 'config.json')} does not fit this version; restore the checkpoint."
-        ) from e
+        where = shown(folder / name / "config.json")
+        raise CheckpointMissing(f"The configuration {where} does not fit this version; restore the checkpoint.") from e
     return load_safetensors(model, folder / name / WEIGHTS, None if dtype == torch.float32 else dtype)
 
 
@@ -88,6 +88,11 @@ def load_adapter(encoder: nn.Module, path: Path) -> None:
     encoder.load_state_dict(found, strict=False)
 
 
+def part_bytes(folder: Path) -> int:
+    """Bytes that a part takes in memory: stored in half, held in single precision."""
+    return 2 * files_bytes(folder / WEIGHTS)
+
+
 def register(registry: Registry, preset: Preset) -> Registry:
     """Add "tokenizer", "text_encoder" and "vlad.<part>" for every part of a preset."""
     register_shared(registry, preset)
@@ -98,9 +103,5 @@ def register(registry: Registry, preset: Preset) -> Registry:
 
     registry.register("vlad.encoder", lambda dtype: load_encoder(folder, preset.text_encoder, dtype), encoder_bytes)
     for name in PARTS:
-        registry.register(
-            f"vlad.{name}",
-            lambda dtype, name=name: load_part(name, folder, dtype),
-            lambda name=name: 2 * files_bytes(folder / name / WEIGHTS),  # stored in half, held in single precision
-        )
+        registry.register(f"vlad.{name}", partial(load_part, name, folder), partial(part_bytes, folder / name))
     return registry

@@ -1,6 +1,7 @@
 """Word tables of the prompt reader: what nouns, colours, letterings, places and small words mean.
 
-Everything here is lower case. Keys of several words are written with single spaces; hyphens in a prompt count as spaces.
+Everything here is lower case. Keys of several words are written with single spaces; hyphens in a prompt count as
+spaces.
 """
 
 from __future__ import annotations
@@ -25,26 +26,42 @@ PANELS: dict[str, str] = {
         "diamond": "warning sign | diamond warning sign | diamond sign | caution sign | hazard sign",
         "ticket": "ticket | event ticket | concert ticket | admission ticket | cinema ticket | movie ticket | raffle "
         "ticket | coupon | voucher | gift voucher | boarding pass",
-        "ribbon": "banner | ribbon banner | sale banner | celebration banner | web banner | party banner | welcome banner "
+        "ribbon": "banner | ribbon banner | sale banner | celebration banner | web banner | party banner | "
+        "welcome banner "
         "| birthday banner | ribbon | scroll banner",
-        "speech": "speech bubble | speech balloon | thought bubble | thought balloon | chat bubble | text bubble | word "
+        "speech": "speech bubble | speech balloon | thought bubble | thought balloon | chat bubble | "
+        "text bubble | word "
         "bubble | talking bubble | dialogue bubble",
         "sign": "sign | storefront | store front | shop front | shopfront | storefront sign | shop sign | store sign | "
-        "hanging shop sign | hanging sign | signboard | sign board | signpost | road sign | street sign | motorway sign | "
-        "highway sign | tourist sign | information sign | info sign | traffic sign | wooden sign | door sign | wall sign | "
-        "yard sign | shop window | marquee | marquee sign | cafe sign | bar sign | license plate | licence plate | number "
+        "hanging shop sign | hanging sign | signboard | sign board | signpost | road sign | street sign | "
+        "motorway sign | "
+        "highway sign | tourist sign | information sign | info sign | traffic sign | wooden sign | door sign | "
+        "wall sign | "
+        "yard sign | shop window | marquee | marquee sign | cafe sign | bar sign | license plate | "
+        "licence plate | number "
         "plate | street name sign | traffic board | entrance sign | restaurant sign | awning",
-        "note": "note | sticky note | post it note | post it | paper note | handwritten note | notebook page | page of a "
-        "notebook | memo | piece of paper | sheet of paper | slip of paper | reminder note | to do list | shopping list",
+        "note": "note | sticky note | post it note | post it | paper note | handwritten note | notebook page | "
+        "page of a "
+        "notebook | memo | piece of paper | sheet of paper | slip of paper | reminder note | to do list | "
+        "shopping list",
         "book": "book | book cover | novel cover | children's book cover | childrens book cover | cover of a book | "
-        "hardcover book | magazine cover | comic book cover | notebook cover | cookbook cover | textbook cover | novel | "
+        "hardcover book | magazine cover | comic book cover | notebook cover | cookbook cover | textbook cover | "
+        "novel | "
         "cookbook | textbook | diary cover | picture book cover | e book cover | ebook cover",
         "board": "chalkboard | chalkboard menu | chalk board | blackboard | whiteboard | menu board | notice board | "
         "billboard | score board | scoreboard | bulletin board | specials board | message board | sandwich board",
-        "rounded": "sticker | label | label sticker | vinyl sticker | bumper sticker | name tag | price tag | gift tag | "
+        "rounded": "sticker | label | label sticker | vinyl sticker | bumper sticker | name tag | price tag | "
+        "gift tag | "
         "luggage tag | business card | visiting card | product label | bottle label | jar label | wine label | window "
         "sticker | laptop sticker | die cut sticker",
-        "rect": "plaque | placard | certificate | diploma | stamp | postage stamp | nameplate | name plate | panel | "
+        # the picture itself, although a panel noun ends it
+        "": "thank you card | new baby card | baby card | baby shower invitation | baby shower card | "
+        "heart card | get well "
+        "soon card | photo booth | neon sign | neon lights sign | neon light sign | neon signs | comic panel | "
+        "album cover | cover image | web "
+        "banner ad | game cover | cd cover | dvd cover",
+        "rect": "plaque | placard | certificate | diploma | stamp | postage stamp | nameplate | name plate | "
+        "text panel | "
         "text box | newspaper | caption box",
     }.items()
     for noun in _words(nouns)
@@ -52,7 +69,8 @@ PANELS: dict[str, str] = {
 
 # Panels whose noun may as well be a pictured thing: they are panels only as the first noun of the prompt or with text.
 DUAL_PANELS = frozenset(
-    _words("book | ticket | label | newspaper | ribbon | button | stamp | patch | novel | price tag | gift tag | sheet of paper")
+    _words("book | ticket | label | newspaper | ribbon | button | stamp | patch | novel | price tag | gift tag | "
+    "sheet of paper")
 )  # fmt: skip
 
 # ---- documents: the picture itself; no panel is drawn for them
@@ -80,9 +98,9 @@ ORGANISATIONS = frozenset(
 )
 THING_WORDS = frozenset(
     _words("""
-    background backdrop theme themed pattern shape shaped print color colour colored coloured style styled flavor flavour
-    flavored flavoured lover lovers fan fans day week month season party night festival sale class lesson course recipe
-    time club tour trip show league race week address emoji face-paint
+    background backdrop theme themed pattern shape shaped print color colour colored coloured style styled flavor
+    flavour flavored flavoured lover lovers fan fans day week month season party night festival sale class lesson
+    course recipe time club tour trip show league race week address emoji face-paint
     """)
 )
 
@@ -108,8 +126,10 @@ _FURTHER: dict[str, RGB] = {
     "bronze": (160, 112, 48), "amber": (255, 191, 0), "mustard": (212, 168, 40), "mustard yellow": (212, 168, 40),
     "silver": (192, 196, 202), "tan": (210, 180, 140), "sand": (222, 202, 160), "khaki": (196, 186, 140),
     "indigo": (66, 44, 136), "plum": (120, 50, 104), "rose": (232, 92, 128), "rose gold": (206, 146, 132),
-    "emerald": (20, 136, 90), "emerald green": (20, 136, 90), "neon green": (70, 230, 60), "electric blue": (24, 110, 250),
-    "neon blue": (40, 120, 255), "neon yellow": (236, 250, 60), "neon orange": (255, 110, 30), "dark brown": (66, 40, 24),
+    "emerald": (20, 136, 90), "emerald green": (20, 136, 90), "neon green": (70, 230, 60),
+    "electric blue": (24, 110, 250),
+    "neon blue": (40, 120, 255), "neon yellow": (236, 250, 60), "neon orange": (255, 110, 30),
+    "dark brown": (66, 40, 24),
     "light brown": (170, 124, 84), "dark orange": (206, 92, 16), "dark pink": (204, 62, 120), "dark teal": (10, 80, 84),
     "apricot": (252, 190, 136), "blush": (244, 200, 196), "sage": (164, 182, 148), "sage green": (164, 182, 148),
     "bright red": (232, 30, 36), "bright yellow": (255, 222, 30), "bright green": (50, 190, 70),
@@ -124,8 +144,8 @@ TONES: dict[str, float] = {  # shift towards white (+) or black (-) of the colou
 # Colour words that are things as well: a colour only before a noun or after "in" and "on".
 COLOUR_THINGS = frozenset(
     _words("""
-    peach orange olive lime lemon rose coral gold silver plum sand mint salmon cream ruby sky copper bronze emerald slate
-    amber rust lavender violet sage lilac apricot mustard chocolate ivory
+    peach orange olive lime lemon rose coral gold silver plum sand mint salmon cream ruby sky copper bronze emerald
+    slate amber rust lavender violet sage lilac apricot mustard chocolate ivory
     """)
 )
 
@@ -135,16 +155,19 @@ FONT_WORDS: dict[str, str] = {
     word: category
     for category, words in {
         "sans-serif": "sans serif | sans | modern | clean | minimal | minimalist | simple | plain | geometric",
-        "heavy sans-serif": "heavy sans serif | bold sans serif | heavy | bold | thick | chunky | fat | block | strong | "
+        "heavy sans-serif": "heavy sans serif | bold sans serif | heavy | bold | thick | chunky | fat | block | "
+        "strong | "
         "extra bold | black weight | blocky",
         "condensed sans-serif": "condensed sans serif | condensed | narrow | tall | compressed | slim",
-        "serif": "serif | bold serif | elegant serif | classic serif | elegant | classic | roman | traditional | formal",
+        "serif": "serif | bold serif | elegant serif | classic serif | elegant | classic | roman | traditional | "
+        "formal",
         "slab serif": "slab serif | slab | western | wild west",
         "display": "display | decorative | fancy | retro | vintage | groovy | ornate | gothic | art deco | comic | "
         "futuristic | stencil | graffiti | blackletter",
         "rounded": "rounded | round | bubble | bubbly | playful | soft | cute | balloon",
         "script": "script | cursive | calligraphy | calligraphic | flowing | brush script | italic script | swirly",
-        "handwritten": "handwritten | hand written | handwriting | hand lettered | hand drawn | marker | chalk | brush | "
+        "handwritten": "handwritten | hand written | handwriting | hand lettered | hand drawn | marker | chalk | "
+        "brush | "
         "scribbled | childish | pencil",
         "monospace": "monospace | monospaced | typewriter | pixel | pixelated | code | terminal | 8 bit",
     }.items()
@@ -152,8 +175,14 @@ FONT_WORDS: dict[str, str] = {
 }
 LETTERS = frozenset(
     _words("""
-    letters lettering letter text texts font fonts typeface type writing handwriting capitals capital caps characters
-    calligraphy cursive typography words script print serif sans-serif lights tubes
+    letters lettering letter text texts font fonts typeface writing handwriting capitals capital caps characters
+    calligraphy typography words
+    """)
+)
+# what letters are made of or written in: lettering only behind "in"
+MEDIA = frozenset(
+    _words("""
+    cursive script print type serif sans-serif lights tubes icing frosting ink paint graffiti chalk marker pencil crayon
     """)
 )
 TEXT_NOUNS = (
@@ -171,9 +200,11 @@ TEXT_STYLE_WORDS = {
 OBJECT_STYLE_PHRASES: dict[str, str] = {
     phrase: style
     for style, phrases in {
-        "3d": "3d render | 3d rendering | 3d style | glossy 3d | 3d | 3d icon | 3d illustration | rendered in 3d | clay "
+        "3d": "3d render | 3d rendering | 3d style | glossy 3d | 3d | 3d icon | 3d illustration | "
+        "rendered in 3d | clay "
         "render | realistic | photorealistic | glossy",
-        "flat": "flat design | flat illustration | flat style | flat vector | flat | vector art | vector illustration | "
+        "flat": "flat design | flat illustration | flat style | flat vector | flat | vector art | "
+        "vector illustration | "
         "vector graphic | vector | cartoon style | cartoon illustration | emoji style | clip art | clipart style",
         "mono": "silhouette style | silhouette | silhouettes | one colour icon | one color icon | minimal icon | line "
         "icon | single colour | single color | monochrome | in silhouette | stencil style | pictogram | pictograms | "
@@ -222,12 +253,16 @@ _KINDS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 # kind -> names people use for a scene like it
 _PLACE_NAMES = {
-    "wood": "wooden table | wood table | wooden wall | wooden planks | wooden plank | wooden desk | wooden board | wooden "
-    "floor | wood grain | wood panel | wooden surface | wood | wooden | oak table | rustic wood | rustic table | table | "
+    "wood": "wooden table | wood table | wooden wall | wooden planks | wooden plank | wooden desk | "
+    "wooden board | wooden "
+    "floor | wood grain | wood panel | wooden surface | wood | wooden | oak table | rustic wood | rustic table | "
+    "table | "
     "desk | wooden fence | tabletop | kitchen table | log cabin wall | timber",
     "brick wall": "brick wall | bricks | brick | white brick wall | red brick wall | brickwork | old brick wall",
-    "concrete": "concrete | concrete wall | cement wall | asphalt | pavement | sidewalk | grey wall | gray wall | cement",
-    "plaster wall": "plaster wall | wall | white wall | stucco wall | painted wall | plaster | plastered wall | bare wall",
+    "concrete": "concrete | concrete wall | cement wall | asphalt | pavement | sidewalk | grey wall | gray wall | "
+    "cement",
+    "plaster wall": "plaster wall | wall | white wall | stucco wall | painted wall | plaster | plastered wall | "
+    "bare wall",
     "marble": "marble | marble slab | marble table | granite | marble counter | marble countertop | white marble",
     "cardboard": "cardboard | kraft paper | brown paper | cardboard box lid",
     "cork board": "cork board | corkboard | cork | pinboard | pin board",
@@ -236,7 +271,8 @@ _PLACE_NAMES = {
     "canvas": "canvas | fabric | linen | cloth | burlap | textile | tablecloth",
     "metal": "metal | brushed metal | steel | metal plate | metal wall | brushed steel | metallic surface | iron",
     "grass": "grass | lawn | green grass | grassy lawn | turf | football pitch | soccer field",
-    "water": "water | pool | swimming pool | sea | ocean | lake | river | underwater | under water | the sea | the ocean | "
+    "water": "water | pool | swimming pool | sea | ocean | lake | river | underwater | under water | the sea | "
+    "the ocean | "
     "blue water | rippling water | pond",
     "tiles": "tiles | tiled wall | tile floor | tiled floor | tile wall | bathroom wall | bathroom",
     "stone": "stone | stone wall | rock wall | rocks | stone floor | cobblestones | cave | gravel | dirt",
@@ -254,25 +290,32 @@ _PLACE_NAMES = {
     "an old laboratory": "old laboratory | laboratory | lab | science lab",
     "a lobby": "lobby | hotel lobby | reception | waiting room | cafe | café | coffee shop | restaurant | bar",
     "a field at night": "field at night | night | night field | countryside at night | dark night",
-    "a green meadow": "green meadow | meadow | grassy meadow | field | green field | countryside | pasture | farm | hills | "
+    "a green meadow": "green meadow | meadow | grassy meadow | field | green field | countryside | pasture | "
+    "farm | hills | "
     "green hills | grassy hill | hillside | rolling hills | sunny meadow | farmland | valley",
     "a cloudy sky": "cloudy sky | sky | blue sky | clouds | clear sky | clear blue sky | heaven | heavens | air | "
     "cloudy blue sky | the sky | stormy sky",
-    "a meadow at sunrise": "meadow at sunrise | sunrise | field at sunrise | sunrise sky | dawn | misty meadow | morning",
+    "a meadow at sunrise": "meadow at sunrise | sunrise | field at sunrise | sunrise sky | dawn | misty meadow | "
+    "morning",
     "a city square at sunset": "city square at sunset | city square | square | plaza | city at sunset | town square",
-    "a seaside promenade": "seaside promenade | promenade | seaside | pier | harbour | harbor | boardwalk | coast | beach | "
+    "a seaside promenade": "seaside promenade | promenade | seaside | pier | harbour | harbor | boardwalk | "
+    "coast | beach | "
     "sandy beach | tropical beach | sunny beach | seashore | shore | island beach | marina",
-    "a seaside at sunset": "seaside at sunset | beach at sunset | sunset beach | sea at sunset | ocean at sunset | ocean "
+    "a seaside at sunset": "seaside at sunset | beach at sunset | sunset beach | sea at sunset | "
+    "ocean at sunset | ocean "
     "sunset | sunset by the sea",
     "a warehouse": "warehouse | factory | industrial hall | hangar | storage room",
     "a workshop": "workshop | garage | tool shed | studio | shed",
     "a courtyard": "courtyard | patio | backyard | yard | terrace | castle courtyard",
-    "a park with trees": "park with trees | park | city park | garden | botanical garden | orchard | playground | zoo | "
+    "a park with trees": "park with trees | park | city park | garden | botanical garden | orchard | playground | "
+    "zoo | "
     "public park | flower garden",
     "a hotel room": "hotel room | hotel | bedroom at night",
-    "a dandelion meadow": "dandelion meadow | dandelions | dandelion field | wildflower meadow | flower meadow | field of "
+    "a dandelion meadow": "dandelion meadow | dandelions | dandelion field | wildflower meadow | flower meadow | "
+    "field of "
     "flowers | flower field",
-    "mountains in autumn": "mountains in autumn | mountains | mountain landscape | mountain | alps | autumn mountains | "
+    "mountains in autumn": "mountains in autumn | mountains | mountain landscape | mountain | alps | "
+    "autumn mountains | "
     "snowy mountains | mountain range | autumn landscape | landscape",
     "a forest stream": "forest stream | stream | waterfall | creek | brook",
     "a mountain path": "mountain path | mountain trail | hiking trail | path | trail | forest path",
@@ -282,19 +325,28 @@ _PLACE_NAMES = {
 }  # fmt: skip
 # no view fits: a drawn background instead. name -> (style, colour)
 _DRAWN_PLACES = {
-    "night sky": ("gradient", "navy blue"), "starry night": ("gradient", "navy blue"), "starry": ("gradient", "navy blue"),
-    "starry sky": ("gradient", "navy blue"), "starry night sky": ("gradient", "navy blue"), "stars": ("gradient", "navy blue"),
-    "space": ("gradient", "dark purple"), "outer space": ("gradient", "dark purple"), "galaxy": ("gradient", "dark purple"),
-    "the galaxy": ("gradient", "dark purple"), "universe": ("gradient", "dark purple"), "cosmos": ("gradient", "dark purple"),
+    "night sky": ("gradient", "navy blue"), "starry night": ("gradient", "navy blue"),
+    "starry": ("gradient", "navy blue"),
+    "starry sky": ("gradient", "navy blue"), "starry night sky": ("gradient", "navy blue"),
+    "stars": ("gradient", "navy blue"),
+    "space": ("gradient", "dark purple"), "outer space": ("gradient", "dark purple"),
+    "galaxy": ("gradient", "dark purple"),
+    "the galaxy": ("gradient", "dark purple"), "universe": ("gradient", "dark purple"),
+    "cosmos": ("gradient", "dark purple"),
     "moon": ("plain", "light gray"), "the moon": ("plain", "light gray"), "snow": ("plain", "white"),
-    "snowy landscape": ("gradient", "light blue"), "snowy": ("gradient", "light blue"), "winter landscape": ("gradient", "light blue"),
-    "winter": ("gradient", "light blue"), "sand": ("plain", "beige"), "dark": ("plain", "charcoal"), "darkness": ("plain", "black"),
-    "light": ("plain", "white"), "pastel": ("gradient", "lavender"), "rainbow": ("stripes", "light pink"), "sunny": ("gradient", "yellow"),
-    "tropical": ("gradient", "turquoise"), "autumn": ("gradient", "orange"), "spring": ("gradient", "mint"), "summer": ("gradient", "yellow"),
+    "snowy landscape": ("gradient", "light blue"), "snowy": ("gradient", "light blue"),
+    "winter landscape": ("gradient", "light blue"),
+    "winter": ("gradient", "light blue"), "sand": ("plain", "beige"), "dark": ("plain", "charcoal"),
+    "darkness": ("plain", "black"),
+    "light": ("plain", "white"), "pastel": ("gradient", "lavender"), "rainbow": ("stripes", "light pink"),
+    "sunny": ("gradient", "yellow"),
+    "tropical": ("gradient", "turquoise"), "autumn": ("gradient", "orange"), "spring": ("gradient", "mint"),
+    "summer": ("gradient", "yellow"),
     "blackboard": ("plain", "charcoal"), "chalkboard": ("plain", "charcoal"), "neon": ("gradient", "dark purple"),
     "christmas": ("plain", "dark green"), "halloween": ("gradient", "dark purple"), "colorful": ("confetti", "cream"),
     "colourful": ("confetti", "cream"), "transparent": ("plain", "white"), "floral": ("plain", "light pink"),
-    "underwater scene": ("gradient", "turquoise"), "deep sea": ("gradient", "navy blue"), "fire": ("gradient", "orange"),
+    "underwater scene": ("gradient", "turquoise"), "deep sea": ("gradient", "navy blue"),
+    "fire": ("gradient", "orange"),
 }  # fmt: skip
 
 
@@ -317,8 +369,8 @@ WEAK_PLACES = frozenset(
     _words("""
     wood wooden table desk paper wall metal stone water bar store home hotel house museum stage farm air night morning
     evening dusk dawn dark light sand snow stars moon mars fire rocks canvas cloth fabric cardboard autumn winter spring
-    summer tropical floral pastel neon rainbow colorful colourful sunny snowy starry christmas halloween cork marble tiles
-    concrete grass brick bricks plaster garage mountain
+    summer tropical floral pastel neon rainbow colorful colourful sunny snowy starry christmas halloween cork marble
+    tiles concrete grass brick bricks plaster garage mountain
     """)
 )
 
@@ -329,8 +381,10 @@ THEMES = {
     "valentine's": "red heart", "valentines": "red heart", "valentine": "red heart", "easter": "egg",
     "thanksgiving": "turkey", "wedding": "ring", "music": "guitar", "concert": "guitar", "summer": "sun",
     "winter": "snowflake", "new year": "fireworks", "graduation": "graduation cap", "baby": "baby bottle",
-    "love": "red heart", "travel": "airplane", "party": "party popper", "football": "soccer ball", "movie": "clapper board",
-    "film": "clapper board", "science": "microscope", "space": "rocket", "school": "pencil", "mother's": "bouquet of flowers",
+    "love": "red heart", "travel": "airplane", "party": "party popper", "football": "soccer ball",
+    "movie": "clapper board",
+    "film": "clapper board", "science": "microscope", "space": "rocket", "school": "pencil",
+    "mother's": "bouquet of flowers",
     "mothers": "bouquet of flowers", "bakery": "croissant", "cafe": "cup of coffee", "café": "cup of coffee",
     "florist": "bouquet of flowers", "bookshop": "stack of books", "bookstore": "stack of books", "pizzeria": "pizza",
 }  # fmt: skip
@@ -338,40 +392,57 @@ THEMES = {
 # ---- objects: everyday names the artwork lacks -> the nearest known object
 
 EXTRA_ALIASES = {
-    "t shirt": "t-shirt", "tshirt": "t-shirt", "tee shirt": "t-shirt", "mens t shirt": "t-shirt", "womens t shirt": "t-shirt",
+    "t shirt": "t-shirt", "tshirt": "t-shirt", "tee shirt": "t-shirt", "mens t shirt": "t-shirt",
+    "womens t shirt": "t-shirt",
     "men's t shirt": "t-shirt", "women's t shirt": "t-shirt", "shirt": "t-shirt", "hoodie": "t-shirt", "hat": "sun hat",
-    "mug": "cup of coffee", "coffee mug": "cup of coffee", "coffee cup": "cup of coffee", "tea cup": "teacup without handle",
+    "mug": "cup of coffee", "coffee mug": "cup of coffee", "coffee cup": "cup of coffee",
+    "tea cup": "teacup without handle",
     "slice of cake": "shortcake", "piece of cake": "shortcake", "slice of pie": "pie", "school bag": "backpack",
     "schoolbag": "backpack", "bag": "handbag", "tote bag": "handbag", "shopping bag": "pair of shopping bags",
-    "party balloon": "balloon", "cap": "baseball cap", "bike": "bicycle", "bunny": "rabbit", "puppy": "dog", "kitten": "cat",
-    "kitty": "cat", "corgi": "dog", "dalmatian": "dog", "labrador": "dog", "pumpkin": "jack-o-lantern", "present": "gift box",
-    "photo camera": "camera", "polaroid": "camera", "daisy": "sunflower", "daffodil": "yellow flower", "lily": "hibiscus",
-    "orange": "tangerine", "blueberry": "cluster of blueberries", "grape": "bunch of grapes", "cherry": "pair of cherries",
+    "party balloon": "balloon", "cap": "baseball cap", "bike": "bicycle", "bunny": "rabbit", "puppy": "dog",
+    "kitten": "cat",
+    "kitty": "cat", "corgi": "dog", "dalmatian": "dog", "labrador": "dog", "pumpkin": "jack-o-lantern",
+    "present": "gift box",
+    "photo camera": "camera", "polaroid": "camera", "daisy": "sunflower", "daffodil": "yellow flower",
+    "lily": "hibiscus",
+    "orange": "tangerine", "blueberry": "cluster of blueberries", "grape": "bunch of grapes",
+    "cherry": "pair of cherries",
     "flower": "yellow flower", "wildflower": "yellow flower", "bread": "loaf of bread", "toast": "loaf of bread",
-    "pancake": "stack of pancakes", "soda": "cup with a straw", "milkshake": "cup with a straw", "smoothie": "cup with a straw",
-    "cocktail": "cocktail glass", "beer": "mug of beer", "wine": "glass of wine", "milk": "glass of milk", "tea": "teapot",
+    "pancake": "stack of pancakes", "soda": "cup with a straw", "milkshake": "cup with a straw",
+    "smoothie": "cup with a straw",
+    "champagne": "bottle of champagne", "cocktail": "cocktail glass", "beer": "mug of beer", "wine": "glass of wine",
+    "milk": "glass of milk", "tea": "teapot",
     "cup of tea": "cup of coffee", "cappuccino": "cup of coffee", "latte": "cup of coffee", "espresso": "cup of coffee",
-    "coffee beans": "cup of coffee", "sunglasses": "pair of sunglasses", "shoe": "running shoe", "sneaker": "running shoe",
+    "coffee beans": "cup of coffee", "sunglasses": "pair of sunglasses", "shoe": "running shoe",
+    "sneaker": "running shoe",
     "trainer": "running shoe", "boot": "hiking boot", "phone": "mobile phone", "computer": "laptop", "tv": "television",
     "plane": "airplane", "jet": "airplane", "van": "delivery truck", "lorry": "lorry", "sports car": "racing car",
-    "race car": "racing car", "spaceship": "rocket", "ufo": "flying saucer", "planet": "ringed planet", "witch": "female wizard",
-    "pirate": "pirate flag", "knight": "crossed swords", "mermaid": "mermaid", "dino": "sauropod", "dinosaur": "sauropod",
+    "race car": "racing car", "spaceship": "rocket", "ufo": "flying saucer", "planet": "ringed planet",
+    "witch": "female wizard",
+    "pirate": "pirate flag", "knight": "crossed swords", "mermaid": "mermaid", "dino": "sauropod",
+    "dinosaur": "sauropod",
     "puffin": "penguin", "seagull": "dove", "pigeon": "dove", "crow": "black bird", "raven": "black bird",
-    "hummingbird": "bird", "kitchen knife": "kitchen knife", "pine": "pine tree", "oak": "tree", "fern": "sprig of herbs",
+    "hummingbird": "bird", "kitchen knife": "kitchen knife", "pine": "pine tree", "oak": "tree",
+    "fern": "sprig of herbs",
     "leaf": "maple leaf", "leaves": "green leaves", "snow globe": "crystal ball", "lightbulb": "light bulb",
     "bulb": "light bulb", "lamp": "light bulb", "lantern": "red paper lantern", "paint brush": "paintbrush",
     "house plant": "potted plant", "plant": "potted plant", "tulips": "tulip", "cog": "gear", "gem": "gemstone",
     "heart shape": "red heart", "bouquet": "bouquet of flowers", "bunch of flowers": "bouquet of flowers",
     "christmas bauble": "crystal ball", "santa": "Santa Claus", "snow man": "snowman", "gingerbread man": "cookie",
     "noodles": "bowl of noodles", "ramen": "bowl of noodles", "salad": "green salad", "soup": "pot of stew",
-    "steak": "cut of meat", "sausage": "hot dog", "cheese": "cheese wedge", "chips": "box of fries", "fries": "box of fries",
+    "steak": "cut of meat", "sausage": "hot dog", "cheese": "cheese wedge", "chips": "box of fries",
+    "fries": "box of fries",
     "donut": "doughnut", "muffin": "cupcake", "sweets": "candy", "chocolate": "chocolate bar", "gift": "gift box",
-    "earth": "globe", "drink": "tropical drink", "ball": "soccer ball", "football": "soccer ball", "clock": "alarm clock",
-    "child": "child", "kid": "child", "kids": "child", "lady": "woman", "guy": "man", "chef": "cook", "doctor": "health worker",
-    "nurse": "health worker", "policeman": "police officer", "fireman": "firefighter", "king": "prince", "queen": "princess",
+    "earth": "globe", "drink": "tropical drink", "ball": "soccer ball", "football": "soccer ball",
+    "clock": "alarm clock",
+    "child": "child", "kid": "child", "kids": "child", "lady": "woman", "guy": "man", "chef": "cook",
+    "doctor": "health worker",
+    "nurse": "health worker", "policeman": "police officer", "fireman": "firefighter", "king": "prince",
+    "queen": "princess",
     "monster": "alien monster", "headphones": "headphone", "bridge": "bridge at night", "skyscraper": "office building",
     "building": "office building", "lighthouse": "Tokyo tower", "temple": "classical building", "cottage": "house",
-    "cabin": "hut", "barn": "hut", "caravan": "minibus", "camper van": "minibus", "bat": "bat", "seashell": "spiral shell",
+    "cabin": "hut", "barn": "hut", "caravan": "minibus", "camper van": "minibus", "bat": "bat",
+    "seashell": "spiral shell",
     "shell": "spiral shell", "surfer": "person surfing", "runner": "person running", "dancer": "woman dancing",
     "cyclist": "person biking", "swimmer": "person swimming",
 }  # fmt: skip
@@ -380,17 +451,17 @@ EXTRA_ALIASES = {
 AMBIGUOUS_OBJECTS = frozenset(
     _words("""
     watch fly train ring rock wave hook tick star bow fire ram pin drum lock page tag target bank bang cook guard judge
-    pilot student wing fan key light bug seal road kiss knot sun moon present peak jet world tee cup stag club spade bear
-    duck train plaster torch rice salt butter ice cricket tongue mouth leg ear eye eyes foot nose record film thread
-    document paper hill arrow person people man woman men women hot radio cloud hearts heart bin match drink ball plant
-    mars palm needle chips square boot cap coat dress shower fall slide drum mirror window door bed chair seat turkey
-    scale spring bat bone fish file
+    pilot student wing fan key light bug seal road kiss knot sun moon present peak jet world tee cup stag club spade
+    bear duck train plaster torch rice salt butter ice cricket tongue mouth leg ear eye eyes foot nose record film
+    thread document paper hill arrow person people man woman men women hot radio cloud hearts heart bin match drink
+    ball plant mars palm needle chips square boot cap coat dress shower fall slide drum mirror window door bed chair
+    seat turkey scale spring bat bone fish file
     """)
 )
 # Lexicon names that a prompt means otherwise: the picture itself, panels, or lettering.
 NEVER_OBJECTS = frozenset(
     _words("""
-    painting | framed picture | placard | name badge | speech balloon | thought balloon | speaker | page | document |
+    painting | placard | name badge | speech balloon | thought balloon | speaker | page | document |
     restroom sign | warning sign | stop sign | no entry sign | prohibited sign | plus sign | minus sign | equals sign |
     female sign | male sign | division sign | multiplication sign | dollar sign | hot drink | cool emoji | road | bang |
     tag | note and pencil | paper | sheet of paper | selfie | poster | red circle | world | person | admission ticket |
@@ -401,8 +472,10 @@ NEVER_OBJECTS = frozenset(
 # ---- small words
 
 NUMBERS = {
-    "a": 1, "an": 1, "one": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "dozen": 12, "couple": 2, "pair": 2, "both": 2, "few": 3, "some": 3,
+    "a": 1, "an": 1, "one": 1, "single": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "dozen": 12, "couple": 2, "pair": 2, "both": 2, "few": 3,
+    "some": 3,
     "several": 4, "many": 6, "lots": 6, "multiple": 4, "numerous": 6, "various": 4,
 }  # fmt: skip
 ARTICLES = frozenset(_words("a an the this that these those his her its their my our your"))
@@ -415,12 +488,12 @@ PREPOSITIONS = frozenset(
 )
 FUNCTION_WORDS = frozenset(
     _words("""
-    and or but is are was were be being been it that which who whose where when while then also very so too not no if i
-    we you they he she there here has have had having do does should must can could would will shall may might says say
-    said saying reads read reading titled called named written please create make draw design generate give show need want
-    me us up down out off left right top bottom above please just only all each every more most much
-    holding wearing riding driving carrying eating drinking sitting standing flying running playing looking dancing jumping
-    swimming sleeping smiling walking using doing wears holds
+    and or but close is are was were be being been it that which who whose where when while then also very so too
+    not no if i we you they he she there here has have had having do does should must can could would will shall may
+    might says say said saying reads read reading titled called named written please create make draw design
+    generate give show need want me us up down out off left right top bottom above please just only all each every
+    more most much holding wearing riding driving carrying eating drinking sitting standing flying running playing
+    looking dancing jumping swimming sleeping smiling walking using doing wears holds
     """)
 )
 STOP_WORDS = ARTICLES | PREPOSITIONS | FUNCTION_WORDS
@@ -428,17 +501,18 @@ ABSTRACT_NOUNS = frozenset(
     _words("""
     style styles font fonts text texts message theme themes design designs touch look looks feel feeling mood name names
     letters lettering color colour colors colours background backdrop border borders frame view lot bit quote line lines
-    word words company brand shop store event sale vibe vibes scene resolution quality lighting light lights shadow shadows
-    detail details composition pattern patterns texture textures headline title titles subtitle caption slogan phrase
-    phrases heading tagline logo poster picture photo image illustration drawing card version set kind type sort mix size
-    shape shapes center centre middle side corner top bottom way piece part parts row rows column columns group groups
-    idea concept effect effects accent accents tone tones palette space room day night time year years age hours hour
-    minutes price discount off style- use purpose speech bubble strip stripe stripes ribbon label silhouette silhouettes
-    icon icons art depth focus lens contrast expression smile sense air atmosphere aesthetic finish handwriting typography
-    inscription motto greeting wish wishes love friend mum mom dad boss inch cm px pixels ratio hd dreams success
-    happiness peace family life happy birthday anniversary graduation foreground distance world lover lovers fan fans
-    beginner beginners everyone something anything nothing thing things people adults men women mens womens flower-power
-    typeface layout margin margins edge edges area half part panel panels element elements decoration decorations ornament
-    ornaments emoji element bold italic caps capitals glow outline drop
+    word words company brand shop store event sale vibe vibes scene resolution quality lighting light lights shadow
+    shadows detail details composition pattern patterns texture textures headline title titles subtitle caption
+    slogan phrase phrases heading tagline logo poster picture photo image illustration drawing card version set kind
+    type sort mix size shape shapes center centre middle side corner top bottom way piece part parts row rows column
+    columns group groups idea concept effect effects accent accents tone tones palette space room day night time
+    year years age hours hour minutes price discount off style- use purpose speech bubble strip stripe stripes
+    ribbon label silhouette silhouettes icon icons art depth focus lens contrast expression smile sense air
+    atmosphere aesthetic finish handwriting typography inscription motto greeting wish wishes love friend mum mom
+    dad boss inch cm px pixels ratio hd dreams success happiness peace family life happy birthday anniversary
+    graduation foreground distance world lover lovers fan fans beginner beginners everyone something anything
+    nothing thing things people adults men women mens womens flower-power typeface layout margin margins edge edges
+    area half part panel panels element elements decoration decorations ornament ornaments emoji element bold italic
+    caps capitals glow outline drop
     """)
 )

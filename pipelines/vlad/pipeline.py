@@ -27,12 +27,21 @@ from pipelines.vlad.planning import finish, make_layout, make_plan
 from pipelines.vlad.settings import checked
 from pipelines.vlad.sketches import Sketcher
 from pipelines.vlad.slots import cover, encode
-from pipelines.vlad.text import embed_phrases, told_phrase, tokens_of
+from pipelines.vlad.text import embed_phrases, tokens_of, told_phrase
 
 LAYOUT_STEPS = 8
 CANDIDATES = 6
 SKETCHES_KEPT = 256
-MODELS = ("tokenizer", "vlad.encoder", "vlad.ccm", "vlad.tlg", "vlad.sketch", "vlad.autoencoder", "vlad.vfe", "vlad.vision")
+MODELS = (
+    "tokenizer",
+    "vlad.encoder",
+    "vlad.ccm",
+    "vlad.tlg",
+    "vlad.sketch",
+    "vlad.autoencoder",
+    "vlad.vfe",
+    "vlad.vision",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,10 +120,12 @@ class VladPipeline:
         n = CANDIDATES if sigma > 0 else 1
         with self.cache.use("vlad.tlg") as (tlg,):
             device = _device(tlg)
-            batch = [torch.from_numpy(np.asarray(a, np.float32)).to(device).expand(n, -1, -1) for a in (slots, fixed, hints)]
+            known, mask_of_known, told = (
+                torch.from_numpy(np.asarray(a, np.float32)).to(device).expand(n, -1, -1) for a in (slots, fixed, hints)
+            )
             mask = torch.ones(n, len(elements), dtype=torch.bool, device=device)
             z = sample_layout(
-                tlg, *batch, tokens.expand(n, -1, -1), mask,
+                tlg, known, mask_of_known, told, tokens.expand(n, -1, -1), mask,
                 steps=LAYOUT_STEPS, variety=sigma, generator=make_generator(seed),
             )  # fmt: skip
         candidates = [finish(plan, k, self.fonts, seed) for k in z.float().cpu().numpy()]
@@ -173,8 +184,10 @@ class VladPipeline:
 
         Args:
             layout: as planned or edited. seed: image k has seed + k. images: 1-4. steps: denoising steps. guidance:
-            classifier-free guidance, 1 = none. start: t0, how far the canvas is noised, 1 = pure noise. use_ccm: False gives
-            t_g alone. hierarchical_guidance: False gives z_t = 0 and starts from pure noise. previews: decode every step.
+            classifier-free guidance, 1 = none. start: t0, how far the canvas is noised, 1 = pure noise. use_ccm: False
+            gives
+            t_g alone. hierarchical_guidance: False gives z_t = 0 and starts from pure noise. previews: decode every
+            step.
 
         Yields:
             Progress; the last one has stage "done" and the finished images.
@@ -199,10 +212,13 @@ class VladPipeline:
         hierarchical_guidance: bool = True,
         on_step: Callable[[Progress], None] | None = None,
     ) -> Generation:
-        """As `stream`, returning the finished images; `on_step` is called with every Progress (and may raise to stop)."""
+        """As `stream`, returning the finished images; `on_step` is called with every Progress (and may raise to
+        stop).
+        """
         s = self._settings(seed, images, steps, guidance, start, use_ccm, hierarchical_guidance)
-        done, timings = Progress("canvas", 0, 1), {}
-        for done, timings in self._draw(layout, s, on_step is not None):
+        done = Progress("canvas", 0, 1)
+        timings: dict[str, float] = {}
+        for done, timings in self._draw(layout, s, on_step is not None):  # noqa: B007 - the last ones count
             if on_step is not None:
                 on_step(done)
         settings: dict[str, Any] = {**dataclasses.asdict(s), "preset": self.preset.name}
@@ -288,7 +304,7 @@ def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def _decode(autoencoder: nn.Module, latent: Tensor) -> tuple[Image.Image, ...]:
+def _decode(autoencoder: Any, latent: Tensor) -> tuple[Image.Image, ...]:
     return tuple(to_images(autoencoder.decode(latent).float().cpu()))
 
 

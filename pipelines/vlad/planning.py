@@ -61,9 +61,8 @@ def _background(part: Part | None) -> Wish:
     known = set(ALWAYS["background"])
     if part is None:
         return Wish(Element("background", FULL), frozenset(known))
-    pictured = part.style in ("photo", "texture")
     element = Element(
-        "background", FULL, text=part.text if pictured else "", colour=part.colour, accent=part.accent,
+        "background", FULL, text=part.text, colour=part.colour, accent=part.accent,
         style=part.style or "plain", span=part.span,
     )  # fmt: skip
     for name, given in (("colour", part.colour), ("style", part.style), ("accent", part.accent)):
@@ -83,7 +82,9 @@ def _wish(part: Part, copy: int, glowing: bool) -> Wish:
         known.add("style")
     if part.colour:
         known.add("colour")
-    element = Element(part.kind, FULL, text=part.text, colour=part.colour, accent=part.accent, style=style, span=part.span)
+    element = Element(
+        part.kind, FULL, text=part.text, colour=part.colour, accent=part.accent, style=style, span=part.span
+    )
     return Wish(element, frozenset(known), part.place or "", copy, part.count, part.font_category or "")
 
 
@@ -93,7 +94,8 @@ def _with_locked(wishes: list[Wish], locked: Sequence[Element]) -> list[Wish]:
     everything = frozenset({"box", "colour", "accent", "style", "font", "align"})
     for e in locked:
         match = next(
-            (i for i, w in enumerate(out) if i not in taken and (w.element.kind, w.element.text) == (e.kind, e.text)), None
+            (i for i, w in enumerate(out) if i not in taken and (w.element.kind, w.element.text) == (e.kind, e.text)),
+            None,
         )
         if match is None and e.kind == "background":
             match = 0
@@ -113,7 +115,7 @@ def finish(plan: Plan, slots: np.ndarray, fonts: FontBook, pick: int) -> tuple[l
     Args:
         slots: (M, SLOT). pick: chooses among the fonts of a category.
     """
-    raw = [_cleaned(decode_slot(z, w, fonts, pick), w) for z, w in zip(slots, plan.wishes, strict=True)]
+    raw = [_cleaned(decode_slot(z, w, fonts, pick), w, pick) for z, w in zip(slots, plan.wishes, strict=True)]
     raw = _one_look(raw, plan)
     done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
@@ -121,9 +123,11 @@ def finish(plan: Plan, slots: np.ndarray, fonts: FontBook, pick: int) -> tuple[l
     return done, travelled(raw, done) + 8 * overlap(done) + _small_letters(done, fonts)
 
 
-def _cleaned(e: Element, wish: Wish) -> Element:
-    """Sampled colours snapped to named ones; styles that only a prompt may ask for replaced."""
+def _cleaned(e: Element, wish: Wish, pick: int) -> Element:
+    """Sampled colours snapped to named ones; styles that only a prompt may ask for replaced; a variant by the seed."""
     changes: dict[str, object] = {}
+    if e.kind in ("background", "panel") and not e.locked:
+        changes["variant"] = pick % 16
     for name in ("colour", "accent"):
         value = getattr(e, name)
         if name not in wish.known and value:

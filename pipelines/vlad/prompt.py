@@ -2,25 +2,27 @@
 
 Rule-based, without a language model; a prompt takes a few milliseconds. How the ambiguous cases are decided:
 
-Texts. Whatever is quoted is a text. Unquoted texts begin after says, saying, reads, titled, "the words ...", "text: ...",
-"called ..." (for companies and documents, never for pets) and end where the picture is described again: "on a", "in a", "with a",
-"and a <thing>", "in red letters", punctuation (`pipelines.vlad.unquoted`). A prompt with neither quotes nor such words
-has no text: "Happy birthday card for Mia" is a card with what its occasion suggests. Only a prompt of at most 8 words in which
-nothing at all is understood ("Sale 50% off") is a text as a whole. A quote that is not closed runs to the end of
-its line. Words beside a quote ("Thanksgiving 'Fam' Mens T Shirt") are not written.
+Texts. Whatever is quoted is a text. Unquoted texts begin after says, saying, reads, titled, "the words ...", "text:
+...", "called ..." (for companies and documents, never for pets) and end where the picture is described again: "on
+a", "in a", "with a", "and a <thing>", "in red letters", punctuation (`pipelines.vlad.unquoted`). A prompt with
+neither quotes nor such words has no text: "Happy birthday card for Mia" is a card with what its occasion suggests.
+Only a prompt of at most 8 words in which nothing at all is understood ("Sale 50% off") is a text as a whole. A
+quote that is not closed runs to the end of its line. Words beside a quote ("Thanksgiving 'Fam' Mens T Shirt") are
+not written.
 
-Panels and objects. Ticket, badge, sign, storefront, book cover, note, banner, sticker, label, chalkboard, billboard, speech bubble and
-business card are panels; T-shirt, mug, cake, balloon are objects with the text beside them. Book, ticket, label and newspaper are
-panels when they are the first such noun of the prompt and one of them, else objects ("two books"). Poster, card, logo,
-menu, postcard, meme, wallpaper, photo and the like are the picture itself. A known noun that only says what kind of thing
-follows ("coffee shop") is drawn if nothing else is. A plural without a number counts 3.
+Panels and objects. Ticket, badge, sign, storefront, book cover, note, banner, sticker, label, chalkboard,
+billboard, speech bubble and business card are panels; T-shirt, mug, cake, balloon are objects with the text beside
+them. Book, ticket, label and newspaper are panels when they are the first such noun of the prompt and one of them,
+else objects ("two books"). Poster, card, logo, menu, postcard, meme, wallpaper, photo and the like are the picture
+itself. A known noun that only says what kind of thing follows ("coffee shop") is drawn if nothing else is. A plural
+without a number counts 3.
 
 Colours. Before a text noun or "letters": of the text; before a panel or object: of it; before the word for the picture
-("a navy poster") and "background": of the background. Coral, peach, olive, ... are colours before a noun and after "in" or "on",
-else things.
+("a navy poster") and "background": of the background. Coral, peach, olive, ... are colours before a noun and after
+"in" or "on", else things.
 
-Background. "... background" first, then places ("in a forest", "on a wooden table"), then "on <colour>". Places map to the
-textures and photographs the models know; where none is close, to a drawn background of a fitting colour.
+Background. "... background" first, then places ("in a forest", "on a wooden table"), then "on <colour>". Places map
+to the textures and photographs the models know; where none is close, to a drawn background of a fitting colour.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from pipelines.vlad.attributes import Relation, apply_looks, apply_places, find_
 from pipelines.vlad.lexicon import Lexicon, default_lexicon
 from pipelines.vlad.nouns import STOP_WORDS, THEMES
 from pipelines.vlad.quotes import clean_text, find_quotes, normalise
-from pipelines.vlad.reading import Item, Reading
+from pipelines.vlad.reading import COLOUR_WORDS, Item, Reading, colours_in
 from pipelines.vlad.scenery import find_background
 from pipelines.vlad.things import Things, find_things
 from pipelines.vlad.unquoted import find_author, find_unquoted
@@ -54,7 +56,8 @@ class Part:
     Attributes:
         kind: background | panel | object | text.
         text: text: the exact string; object: its name in the singular with adjectives ("red balloon"); panel: its noun;
-            background: phrase of a texture or photograph ("a forest"), else "".
+            background: the texture or photograph ("a forest"), for drawn ones the words of the prompt ("navy blue
+            background"), "" when the prompt names none.
         span: [start, end) in the normalised prompt; None when nothing in the prompt says it.
         count: how many objects, 1 to 9.
         colour: main colour "#rrggbb", None when not said.
@@ -108,26 +111,30 @@ def understand(prompt: str) -> Understanding:
     """Takes a prompt apart.
 
     Raises:
-        BadPrompt: empty, longer than MAX_PROMPT, more than MAX_TEXTS texts, a text longer than an element may hold, or nothing in
-            it that could be drawn.
+        BadPrompt: empty, longer than MAX_PROMPT, more than MAX_TEXTS texts, a text longer than an element may hold, or
+            nothing in it that could be drawn.
     """
-    clean = _checked(prompt)
-    reading, warnings = Reading(clean), []
+    clean, lexicon = _checked(prompt), default_lexicon()
+    reading = Reading(clean)
+    warnings: list[str] = []
     quoted = _quoted(reading, warnings)
     texts = quoted + find_unquoted(reading)
     author = find_author(reading, texts) if re.search(r"book|novel|cover", reading.low) else None
     texts = sorted([*texts, author] if author else texts, key=lambda t: t.start)
     style, tint = find_object_style(reading)
-    background = find_background(reading)
+    background = find_background(reading, lexicon)
     apply_looks(reading, texts)
-    things = find_things(reading, default_lexicon())
+    things = find_things(reading, lexicon)
     items = [*things.items, *texts]
-    _fill_in(reading, items, things, default_lexicon(), background)
+    background = _listed_colours(reading, items, background)
+    bubble = _speech_bubble(reading, items, things, lexicon)
+    items += [bubble] if bubble else []
+    _fill_in(reading, items, things, lexicon, background)
     background = _with_document_colour(background, things)
     _style_objects(items, style, tint, "neon" in reading.low)
     items = _limited(sorted(items, key=lambda item: (_ORDER[item.kind], item.start)), things.warnings)
     apply_places(reading, items)
-    parts = [background or Item("background", "", -1, -1), *items]
+    parts = [_painted(background, clean), *items]
     relations = find_relations(reading, parts)
     _check_texts(items)
     found = tuple(_part(item) for item in parts)
@@ -169,15 +176,15 @@ def _quoted(reading: Reading, warnings: list[str]) -> list[Item]:
         text = clean_text(raw)
         start = quote.inside + len(raw) - len(raw.lstrip())
         if not quote.closed:
-            warnings.append(f"The quote that begins with {text[:20]!r} is not closed, so the rest of its line is its text.")
+            warnings.append(
+                f"The quote that begins with {text[:20]!r} is not closed, so the rest of its line is its text."
+            )
         reading.take(quote.start, quote.end, mask=True)
         found.append(Item("text", text, start, start + len(raw.strip().rstrip(",;"))))
     return found
 
 
-def _fill_in(
-    reading: Reading, items: list[Item], things: Things, lexicon: Lexicon, background: Item | None
-) -> None:
+def _fill_in(reading: Reading, items: list[Item], things: Things, lexicon: Lexicon, background: Item | None) -> None:
     """What to draw when the prompt names no object: describing nouns, else its theme, else the whole prompt as text.
 
     Raises:
@@ -195,10 +202,36 @@ def _fill_in(
     words = reading.prompt.split()
     if len(words) > MAX_BARE_WORDS or not re.search(r"\w", reading.prompt) or _only_small_words(reading):
         raise BadPrompt(
-            "Nothing that can be drawn was found in the prompt; name an object or a place, or put the words to write in quotes."
+            "Nothing that can be drawn was found in the prompt; name an object or put the words to write in quotes."
         )
     things.warnings.append("No object and no quoted text was found, so the whole prompt is written as text.")
     items.append(Item("text", clean_text(reading.prompt), 0, len(reading.prompt)))
+
+
+_SPEAKS = re.compile(r"\s*(?:who\s+)?(says|saying|shouting|yelling|shouts)\b[\s:,]*")
+
+
+def _speech_bubble(reading: Reading, items: list[Item], things: Things, lexicon: Lexicon) -> Item | None:
+    """The bubble of an animal or person that says a text, where no panel is named."""
+    if any(item.kind == "panel" for item in items):
+        return None
+    texts = [item.start for item in items if item.kind == "text"]
+    for item in items:
+        match = _SPEAKS.match(reading.masked, item.end) if item.kind == "object" else None
+        record = lexicon.records.get(item.name)
+        alive = record and record["group"] in ("animals & nature", "people & body", "smileys & emotion")
+        cartoon = next((d for d in things.documents if reading.low[d[0] : d[1]] in _CARTOONS), None)
+        if (
+            match
+            and (cartoon or alive and not things.documents)
+            and any(match.end() <= t <= match.end() + 1 for t in texts)
+        ):
+            start, end = cartoon[:2] if cartoon else match.span(1)
+            return Item("panel", "speech bubble", start, end, style="speech")
+    return None
+
+
+_CARTOONS = ("cartoon", "comic", "comic panel", "comic strip")
 
 
 def _only_small_words(reading: Reading) -> bool:
@@ -227,6 +260,34 @@ def _with_document_colour(background: Item | None, things: Things) -> Item | Non
     return background
 
 
+def _listed_colours(reading: Reading, items: list[Item], background: Item | None) -> Item | None:
+    """Colours that stand alone in a list ("sign, 'Fresh', brown and cream"): of the panel without one, else the
+    background.
+    """
+    for match in re.finditer(r"(?:^|(?<=[,;]))[^,;.]+(?=[,;.]|$)", reading.masked):
+        words = match.group().replace("-", " ").split()
+        first = reading.index_at(match.start())
+        colours = colours_in(words)
+        loose = all(reading.free(i) for i in range(first, reading.index_at(match.end() - 1) + 1))
+        if not colours or not loose or not all(w in COLOUR_WORDS or w in ("and", "colours", "colors") for w in words):
+            continue
+        panel = next((item for item in items if item.kind == "panel" and item.colour is None), None)
+        start = match.start() + len(match.group()) - len(match.group().lstrip())
+        target = panel or background or Item("background", "", start, match.end(), style="plain")
+        if target.colour is None:
+            target.colour, target.accent = colours[0], colours[1] if len(colours) > 1 else target.accent
+        background = target if target.kind == "background" else background
+    return background
+
+
+def _painted(background: Item | None, prompt: str) -> Item:
+    """The background with its words in the prompt as text where it shows no texture or photograph."""
+    if background is None:
+        return Item("background", "", -1, -1)
+    background.text = background.text or prompt[background.start : background.end]
+    return background
+
+
 def _style_objects(items: list[Item], style: str | None, tint: str | None, neon: bool) -> None:
     for item in items:
         if item.kind == "object":
@@ -252,7 +313,9 @@ def _limited(items: list[Item], warnings: list[str]) -> list[Item]:
             objects += item.count
         kept.append(item)
     if len(kept) < len(items):
-        warnings.append(f"The prompt asks for more than {MAX_OBJECTS} objects or {MAX_PANELS} panels; the first were kept.")
+        warnings.append(
+            f"The prompt asks for more than {MAX_OBJECTS} objects or {MAX_PANELS} panels; the first were kept."
+        )
     return kept
 
 
@@ -266,7 +329,7 @@ def _check_texts(items: list[Item]) -> None:
     longest = max(texts, key=len, default="")
     if len(longest) > MAX_TEXT:
         raise BadPrompt(
-            f"One text has {len(longest)} characters and {MAX_TEXT} is the most; shorten it or quote its lines separately."
+            f"One text has {len(longest)} characters and {MAX_TEXT} is the most; shorten it or split it into several."
         )
 
 
@@ -287,8 +350,10 @@ def _part(item: Item) -> Part:
 
 _MARKS = "\"'“”„‟«»‹›「」『』‘’‚`´"
 _DANGLING = re.compile(
-    r"\s*\b(?:(?:that|which|and|it|should|the text)\s+)*(?:says?|saying|reads?|reading|spelling|titled|entitled|captioned|"
-    r"labell?ed|named|called|stating|with|and)(?=\s*(?:[,.;:]|$|with\b|and\b|on\b))"
+    r"\s*\b(?:(?:that|which|and|it|should|the text)\s+)*"
+    r"(?:says?|saying|reads?|reading|spelling|titled|entitled|captioned|labell?ed|named|called|stating|with|and|"
+    r"with (?:the )?(?:text|texts|words?|title|caption|headline|heading|line)(?: on it)?|"
+    r"(?:with )?written on it|with on it)(?=\s*(?:[,.;:]|$|with\b|and\b|on\b|featuring\b|showing\b))"
 )
 
 
@@ -296,12 +361,9 @@ def _caption(reading: Reading, items: list[Item]) -> str:
     """The prompt without its texts and the words that only introduce them."""
     text = reading.prompt
     for item in sorted((i for i in items if i.kind == "text"), key=lambda i: -i.start):
-        start, end = item.start, item.end
-        while start > 0 and text[start - 1] in _MARKS + " ":
-            start -= 1
-        while end < len(text) and text[end] in _MARKS + ",;":
-            end += 1
-        text = f"{text[:start]} {text[end:]}"
+        before = text[: item.start].rstrip(_MARKS + " ")
+        after = re.sub(rf"^\s?[{_MARKS}]+[,;]?|^[,;]", "", text[item.end :])
+        text = f"{before} {after}"
     for _ in range(3):
         text = _DANGLING.sub("", text)
     text = re.sub(r"\s+([,.;:!?])", r"\1", " ".join(text.split()))

@@ -1,8 +1,8 @@
 """Cleaning a prompt and finding what is quoted in it.
 
-Quotes: "double", 'single', “curly”, ‘curly’, „low“, ‚low‘, «guillemets», ‹single guillemets›, 「corner」 and `back` quotes.
-An apostrophe is no quote: it stands inside a word (don't), before a decade ('90s) or in a short form ('n', 'til), or ends
-a plural possessive (the boys' club).
+Quotes: "double", 'single', “curly”, ‘curly’, „low“, ‚low‘, «guillemets», ‹single guillemets›, 「corner」 and `back`
+quotes. An apostrophe is no quote: it stands inside a word (don't), before a decade ('90s) or in a short form ('n',
+'til), or ends a plural possessive (the boys' club).
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def _line_end(prompt: str, i: int) -> int:
 def _double(prompt: str, i: int) -> Quote | None:
     """The quote opened at i, None for inches (24") and stray closing marks."""
     mark, before = prompt[i], prompt[i - 1 : i]
-    if (mark == '"' and before.isdigit()) or (mark in "»”›" and before and not before.isspace() and before not in "([:"):
+    if (mark == '"' and before.isdigit()) or (
+        mark in "»”›" and before and not before.isspace() and before not in "([:"
+    ):
         return None
     closers = _CLOSERS[mark]
     j = next((k for k in range(i + 1, len(prompt)) if prompt[k] in closers), -1)
@@ -110,7 +112,8 @@ def _single(prompt: str, i: int) -> Quote | None:
 
 def _single_ends(prompt: str, i: int) -> list[int]:
     """Where the quote opened at i may close: before anything else opens and within two lines."""
-    closers, ends, stop = _SINGLE_CLOSERS[prompt[i]], [], _line_end(prompt, _line_end(prompt, i) + 1)
+    closers, stop = _SINGLE_CLOSERS[prompt[i]], _line_end(prompt, _line_end(prompt, i) + 1)
+    ends: list[int] = []
     for k in range(i + 2, stop):
         if prompt[k] not in closers:
             if prompt[k] in _CLOSERS and not ends and prompt[k] in "“„«":

@@ -12,9 +12,9 @@ from pipelines.vlad.nouns import ARTICLES, COLOUR_RGB, FONT_WORDS, SIZES, TEXT_S
 
 MARK = "\x01"  # stands for every character of a text in `Reading.masked`
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_COLOUR_WORDS = frozenset(w for key in COLOUR_RGB for w in key.split()) | frozenset(TONES)
+COLOUR_WORDS = frozenset(w for key in COLOUR_RGB for w in key.split()) | frozenset(TONES)
 LOOK_WORDS = (
-    _COLOUR_WORDS | frozenset(w for key in FONT_WORDS for w in key.split()) | SIZES | frozenset(TEXT_STYLE_WORDS)
+    COLOUR_WORDS | frozenset(w for key in FONT_WORDS for w in key.split()) | SIZES | frozenset(TEXT_STYLE_WORDS)
 )
 V = TypeVar("V")
 

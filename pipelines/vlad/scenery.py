@@ -1,13 +1,16 @@
 """The background a prompt asks for.
 
-In order of strength: "... background" or "in the background"; "photo of <place>"; "in / on / at <place>"; "<colour> gradient" and
-the like; "on <colour>"; "with a <colour> border". The first of the strongest kind wins, later ones add what is missing.
+In order of strength: "... background" or "in the background"; "photo of <place>"; "in / on / at <place>"; "<colour>
+gradient" and the like; "on <colour>"; "with a <colour> border". The first of the strongest kind wins, later ones
+add what is missing.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 
+from pipelines.vlad.lexicon import Lexicon
 from pipelines.vlad.nouns import (
     ARTICLES,
     COLOUR_RGB,
@@ -24,6 +27,7 @@ from pipelines.vlad.reading import MARK, Item, Reading, colour_hex, colours_in
 _BACKGROUNDS = ("background", "backdrop", "backgrounds", "bg", "backround")
 _PHOTOS = ("photo", "photograph", "picture", "image", "photos", "shot", "snapshot", "view", "photography")
 _BEFORE_PLACE = frozenset("in on at under inside against through amid underwater".split())
+_OVER = frozenset("over above across along by near beside".split())  # only before "the": "over the sea"
 _LEADS = frozenset("on with against over in and using having".split())
 _IN_BACK = re.compile(r"(?:in|as|for) (?:the|its|a) (?:back|background|backdrop|bg)\b")
 _ACCENT = re.compile(
@@ -39,11 +43,18 @@ _ACCENT_STYLES = {
 _IS = re.compile(r"\s*(?::|\bis\b|\bof\b|\bin\b|\bmade of\b|\bshould be\b|\bshows?\b|\bshowing\b)\s*(?:all |just )?")
 
 
-def find_background(reading: Reading) -> Item | None:
+def find_background(reading: Reading, lexicon: Lexicon) -> Item | None:
     """The background as an item of kind "background"; its words are claimed. None when the prompt names none."""
     found = [
         item
-        for finder in (_named_backgrounds, _patterned, _photographed, _placed, _coloured, _bordered)
+        for finder in (
+            _named_backgrounds,
+            _patterned,
+            _photographed,
+            partial(_placed, lexicon=lexicon),
+            _coloured,
+            _bordered,
+        )
         for item in finder(reading)
     ]
     if not found:
@@ -64,17 +75,18 @@ def _describe(words: list[str]) -> Item:
     """Colour, pattern and place named by the words in front of "background"."""
     item = Item("background", "", 0, 0)
     words = [w for w in words if w not in ARTICLES]
-    place = _place_in(words)
-    colours = colours_in(words)
-    pattern = _pattern_in(words)
-    if place and not (colours and place[1] not in ("photo", "texture")):
+    first, last, place = _place_in(words)
+    rest = words[:first] + words[last:]
+    if place and place[1] in ("photo", "texture"):
         item.text, item.style, item.colour = place
         return item
-    item.colour = colours[0] if colours else None
+    colours = colours_in(rest)
+    pattern = _pattern_in(rest)
+    item.colour = colours[0] if colours else place[2] if place else None
     item.accent = colours[1] if len(colours) > 1 else None
-    item.style = pattern or ("plain" if colours else None)
-    if item.accent and item.style == "plain":
-        item.style = "split" if not pattern else item.style
+    item.style = pattern or (place[1] if place else "plain" if colours else None)
+    if item.accent and not pattern:
+        item.style = "split"
     return item
 
 
@@ -85,14 +97,14 @@ def _pattern_in(words: list[str]) -> str | None:
     return next((p for p in found if p != "plain"), found[0] if found else None)
 
 
-def _place_in(words: list[str]) -> tuple[str, str, str] | None:
-    """The longest place name among the words."""
+def _place_in(words: list[str]) -> tuple[int, int, tuple[str, str, str] | None]:
+    """(first, one past the last, place) of the longest place name among the words; place None when there is none."""
     for n in range(min(5, len(words)), 0, -1):
         for i in range(len(words) - n + 1):
             place = PLACES.get(" ".join(words[i : i + n]))
-            if place and not (n == 1 and words[i] in COLOUR_RGB):
-                return place
-    return None
+            if place and not (n == 1 and (words[i] in COLOUR_RGB or words[i] in PATTERNS or words[i] in TONES)):
+                return i, i + n, place
+    return 0, 0, None
 
 
 def _named_backgrounds(reading: Reading) -> list[Item]:
@@ -101,7 +113,9 @@ def _named_backgrounds(reading: Reading) -> list[Item]:
         if word.text not in (*_BACKGROUNDS, "back") or reading.taken[i]:
             continue
         in_back = _IN_BACK.match(reading.masked, reading.words[i - 2].start) if i >= 2 else None
-        item = _in_background(reading, i) if in_back else None if word.text == "back" else _before_background(reading, i)
+        item = (
+            _in_background(reading, i) if in_back else None if word.text == "back" else _before_background(reading, i)
+        )
         if item:
             found.append(item)
     return found
@@ -109,11 +123,15 @@ def _named_backgrounds(reading: Reading) -> list[Item]:
 
 def _in_background(reading: Reading, i: int) -> Item | None:
     """ "(a photo of) X in the background", word i being "background"."""
-    first, words = i - 2, []
+    first, words = _place_before(reading, i - 2)
     while first > 0 and len(words) < 9:
         gap = reading.masked[reading.words[first - 1].end : reading.words[first].start]
         word = reading.words[first - 1].text
-        if gap not in (" ", "-") or not reading.free(first - 1) or word in ("with", "and", "featuring", "showing", "has"):
+        if (
+            gap not in (" ", "-")
+            or not reading.free(first - 1)
+            or word in ("with", "and", "featuring", "showing", "has")
+        ):
             break
         words.insert(0, word)
         first -= 1
@@ -123,7 +141,7 @@ def _in_background(reading: Reading, i: int) -> Item | None:
         words.pop(0)
         first += 1
     bare = words[words.index("of") + 1 :] if photo and "of" in words else words
-    place = _place_in([w for w in bare if w not in ARTICLES] or bare)
+    place = _place_in([w for w in bare if w not in ARTICLES] or bare)[2]
     if not words:  # "in the background" after something else: only the place of that thing
         reading.take(reading.words[i - 2].start, end)
         return None
@@ -132,7 +150,26 @@ def _in_background(reading: Reading, i: int) -> Item | None:
         return None
     reading.take(start, end)
     text, style, colour = place or (" ".join(bare), "photo", None)
-    return Item("background", text, reading.words[first].start, end, colour=colour, style=style)
+    bare_start = first + len(words) - len(bare)
+    start, end = _with_article(reading, bare_start, style), reading.words[bare_start + len(bare) - 1].end
+    return Item("background", text, start, end, colour=colour, style=style)
+
+
+def _with_article(reading: Reading, first: int, style: str | None) -> int:
+    """Start of a phrase at word `first`; the article in front of a photograph's phrase belongs to it."""
+    before = reading.words[first - 1] if first else None
+    if before and style == "photo" and before.text in ("a", "an"):
+        return before.start
+    return reading.words[first].start
+
+
+def _place_before(reading: Reading, i: int) -> tuple[int, list[str]]:
+    """(first word, words) of the longest place name that ends before word i."""
+    for n in range(min(6, i), 0, -1):
+        name = reading.run(i - n, n)
+        if name in PLACES and reading.joined(i - 1):
+            return i - n, name.split()
+    return i, []
 
 
 def _before_background(reading: Reading, i: int) -> Item | None:
@@ -189,7 +226,12 @@ def _after_background(reading: Reading, end: int, item: Item) -> int:
     described = _describe([w.text for w in reading.words[i:last]])
     if described.style is None:
         return end
-    item.text, item.style, item.colour, item.accent = described.text, described.style, described.colour, described.accent
+    item.text, item.style, item.colour, item.accent = (
+        described.text,
+        described.style,
+        described.colour,
+        described.accent,
+    )
     return reading.words[last - 1].end
 
 
@@ -260,7 +302,7 @@ def _take_place(reading: Reading, lead: int, first: int, last: int, place: tuple
     text, style, colour = place
     reading.take(reading.words[lead].start, reading.words[last - 1].end)
     named = colours_in([w.text for w in reading.words[first:last]]) if style == "texture" else []
-    return Item("background", text, reading.words[first].start, reading.words[last - 1].end,
+    return Item("background", text, _with_article(reading, first, style), reading.words[last - 1].end,
                 colour=named[0] if named else colour, style=style)  # fmt: skip
 
 
@@ -282,21 +324,30 @@ def _weak(reading: Reading, place: tuple[int, int, tuple[str, str, str]]) -> boo
     return " ".join(w.text for w in reading.words[first:last]) in WEAK_PLACES
 
 
-def _placed(reading: Reading) -> list[Item]:
+def _placed(reading: Reading, lexicon: Lexicon) -> list[Item]:
     """ "in a forest", "on a wooden table", "under a night sky"."""
     found = []
     for i in reading.indices():
         word = reading.words[i].text
-        if word not in _BEFORE_PLACE or not reading.joined(i):
+        front = word == "of" and i > 1 and reading.run(i - 2, 3) == "in front of"
+        over = word in _OVER and reading.joined(i) and reading.words[i + 1].text == "the"
+        if not (word in _BEFORE_PLACE or front or over) or not reading.joined(i):
             continue
         after = reading.words[i + 1].text
-        place = _place_at(reading, i + 1)
+        place = None if _inside_name(reading, lexicon, i) else _place_at(reading, i + 1)
         if not place or (after not in ARTICLES and _too_bare(reading, place)):
             continue
         if word == "in" and place[2][1] == "texture" and after not in ARTICLES:
             continue
         found.append(_take_place(reading, i, *place))
     return found
+
+
+def _inside_name(reading: Reading, lexicon: Lexicon, i: int) -> bool:
+    """Whether the preposition at word i is part of an object's name ("person in bed", "bridge at night")."""
+    words = [w.text for w in reading.words[: i + 6]]
+    found = ((k, lexicon.longest(words, k)) for k in range(max(0, i - 4), i))
+    return any(name and k + name[0] > i and reading.run(k, name[0]) for k, name in found)
 
 
 def _too_bare(reading: Reading, place: tuple[int, int, tuple[str, str, str]]) -> bool:
@@ -333,9 +384,16 @@ def _bordered(reading: Reading) -> list[Item]:
     for match in _ACCENT.finditer(reading.masked):
         colours = colours_in(match.group(1).replace("-", " ").split())
         kind = match.group(2)
-        if MARK in match.group() or kind in ("line", "outline", "edge", "strip", "band") or kind != "confetti" and not colours:
+        if (
+            MARK in match.group()
+            or kind in ("line", "outline", "edge", "strip", "band")
+            or kind != "confetti"
+            and not colours
+        ):
             continue
         i = reading.index_at(match.start())
+        if _continues(reading, reading.index_at(match.end())):
+            continue
         if not all(reading.free(k) for k in range(i, reading.index_at(match.end() - 1) + 1)):
             continue
         reading.take(match.start(), match.end())

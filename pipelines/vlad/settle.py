@@ -214,7 +214,8 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -
     """Panels that stand out from the background and letters that stand out from what is behind them.
 
     Args:
-        fixed: elements whose colour the prompt or the visitor has chosen; they get an outline instead of another colour.
+        fixed: elements whose colour the prompt or the visitor has chosen; they get an outline instead of another
+        colour.
     """
     fixed = fixed or [False] * len(elements)
     out = list(elements)
@@ -238,6 +239,8 @@ def _readable_text(e: Element, own: RGB, under: RGB, busy: bool, fixed: bool) ->
         own = legible(own, under)
         e = dataclasses.replace(e, colour=to_hex(own))
     if (busy and e.style != "glow") or contrast(own, under) < 2.5:
-        edge = COLOURS["black"] if contrast(own, COLOURS["black"]) > contrast(own, COLOURS["white"]) else COLOURS["white"]
+        edge = (
+            COLOURS["black"] if contrast(own, COLOURS["black"]) > contrast(own, COLOURS["white"]) else COLOURS["white"]
+        )
         return dataclasses.replace(e, style="outline", accent=to_hex(edge))
     return e

@@ -15,7 +15,7 @@ from pipelines.colours import RGB, contrast, distance, luminance, shade, to_rgb
 from pipelines.types import Box, Element
 
 Point = tuple[float, float]
-Tones = Mapping[str, object]
+Tones = Mapping[str, int] | Mapping[str, RGB]
 PAPER: RGB = (250, 246, 236)
 RED: RGB = (207, 40, 45)
 WOOD: RGB = (134, 88, 52)
@@ -58,9 +58,7 @@ class Frame:
 
     def part(self, x0: float, y0: float, x1: float, y1: float) -> Frame:
         """The part given as shares of the frame."""
-        return Frame(
-            self.x0 + x0 * self.w, self.y0 + y0 * self.h, self.x0 + x1 * self.w, self.y0 + y1 * self.h
-        )
+        return Frame(self.x0 + x0 * self.w, self.y0 + y0 * self.h, self.x0 + x1 * self.w, self.y0 + y1 * self.h)
 
     @property
     def square(self) -> Frame:
@@ -139,7 +137,7 @@ def panel_tones(element: Element) -> dict[str, RGB]:
         "line": clear or shade(fill, -0.32 if light else 0.5),
         "back": shade(fill, -0.24),
         "fold": shade(fill, -0.5),
-        "light": shade(fill, 0.55 if light else 0.3),
+        "light": shade(fill, 0.55 if light else 0.3) if luminance(fill) < 0.8 else shade(fill, -0.1),
         "wood": clear or WOOD,
         "pin": clear if clear and contrast(clear, fill) > 1.8 else RED,
     }
@@ -304,7 +302,7 @@ def _note(b: Brush, f: Frame, e: Element) -> None:
 def _strip(f: Frame) -> list[Point]:
     """A piece of tape across the top edge, a little askew."""
     w, h, k = 0.15 * f.w, 0.045 * f.m, 0.012 * f.m
-    y = f.y0 + 0.045 * f.m
+    y = f.y0 + 0.058 * f.m
     return [(f.cx - w, y - h + k), (f.cx + w, y - h - k), (f.cx + w, y + h - k), (f.cx - w, y + h + k)]
 
 
@@ -316,6 +314,7 @@ def _book(b: Brush, f: Frame, e: Element) -> None:
     b.rect(cover, "fill", radius)
     spine = cover.part(0, 0, 0.085, 1)
     b.rect(spine, "back", radius)
+    b.rect(spine.part(0.28, 0, 0.44, 1), "light")
     b.rect(spine.part(0.82, 0, 1, 1), "fold")
     if e.accent:
         b.frame(cover.part(0.125, 0.045, 0.955, 0.955), "line", 1, radius)
@@ -339,7 +338,7 @@ _PAINTERS: dict[str, Callable[[Brush, Frame, Element], None]] = {
 _SAFE_SQUARE = {
     "circle": (0.17, 0.2, 0.83, 0.8),
     "burst": (0.2, 0.22, 0.8, 0.78),
-    "octagon": (0.12, 0.17, 0.88, 0.83),
+    "octagon": (0.15, 0.2, 0.85, 0.8),
     "diamond": (0.24, 0.29, 0.76, 0.71),
 }
 _SAFE_BOX = {

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipelines.images import to_images
+from pipelines.models.autoencoder import Autoencoder
 from pipelines.models.sketch import SKETCH_STYLES, SketchHead, sketch_pictures
 from pipelines.types import Element, Layout
 from pipelines.vlad.text import phrase_of
@@ -41,7 +42,7 @@ class Sketcher:
         head: the sketch head. autoencoder: decodes its latents. keep: pictures remembered, None for all.
     """
 
-    def __init__(self, head: SketchHead, autoencoder: nn.Module, keep: int | None = None) -> None:
+    def __init__(self, head: SketchHead, autoencoder: Autoencoder, keep: int | None = None) -> None:
         self.head, self.autoencoder, self.keep = head, autoencoder, keep
         self.known: OrderedDict[Key, Image.Image] = OrderedDict()
 
@@ -56,7 +57,7 @@ class Sketcher:
             part = keys[i : i + chunk]
             t_i = torch.stack([embedded[phrase] for phrase, _, _ in part])
             style = torch.tensor([SKETCH_STYLES.index(s) for _, s, _ in part], device=t_i.device)
-            variant = torch.tensor([v for _, _, v in part], device=t_i.device)
+            variant = torch.tensor([self.head.view(p, v) for p, _, v in part], device=t_i.device)
             rgba = sketch_pictures(self.head, self.autoencoder.decode, t_i, style, variant)
             self.known.update(zip(part, map(trimmed, to_images(rgba.float() * 2 - 1)), strict=True))
         while self.keep is not None and len(self.known) > max(self.keep, len(keys)):

@@ -1,7 +1,8 @@
 """Panels and objects: the nouns of a prompt, with their number, adjectives and colour.
 
-A word the lexicon knows is an object unless it only says what kind of thing follows ("coffee shop", "cat lover"). Before a word
-for the picture itself it stays one ("a cat poster"). Nouns that nobody knows are objects when the prompt puts them in the
+A word the lexicon knows is an object unless it only says what kind of thing follows ("coffee shop", "cat lover").
+Before a word for the picture itself it stays one ("a cat poster"). Nouns that nobody knows are objects when the
+prompt puts them in the
 picture: after of, with, featuring, showing, holding, wearing and the like, or as the first noun.
 """
 
@@ -34,12 +35,13 @@ from pipelines.vlad.reading import MARK, Item, Reading, colours_in
 
 MAX_COUNT = 9
 _SHOWN = frozenset(
-    "of with featuring showing depicting displaying holding wearing riding carrying driving eating drinking beside near "
-    "above below under behind containing including like between".split()
+    "of with featuring showing depicting displaying holding wearing riding carrying driving eating drinking beside "
+    "near above below under behind containing including like between".split()
 )
+_SHOWN_THE = frozenset("with featuring showing depicting holding wearing".split())
 _COMMANDS = frozenset(
-    "create make design generate draw paint render please show give me us i need want would like to see can you could image "
-    "picture photo an a the of".split()
+    "create make design generate draw paint render please show give me us i need want would like to see can you could "
+    "image picture photo an a the of".split()
 )
 
 
@@ -78,11 +80,13 @@ def _read_noun(reading: Reading, lexicon: Lexicon, words: list[str], i: int, thi
     found = lexicon.longest(words, i)
     known = found if found and reading.run(i, found[0]) else _shorter(reading, lexicon, words, i, found)
     size = panel[0] if panel else 0
+    if known and _better_inside(reading, lexicon, words, i, known[0]):
+        return
     if known and known[0] > size and not (size and _ends_with_panel(words, i, known[0])):
         _read_object(reading, lexicon, words, i, known, things)
     elif panel:
         _read_panel(reading, i, panel, known, things)
-    elif words[i] in DOCUMENT_HEADS and _is_head(reading, i):
+    elif words[i] in DOCUMENT_HEADS and _is_head(reading, i) and not _commands(reading, i):
         first, _, colours = _before(reading, i)
         reading.take(reading.words[i].start, reading.words[i].end)
         things.documents.append((reading.words[first].start, reading.words[i].end, colours[0] if colours else None))
@@ -105,10 +109,29 @@ def _ends_with_panel(words: list[str], i: int, n: int) -> bool:
     return words[i + n - 1] in ("sign", "badge", "label", "banner")
 
 
+def _better_inside(reading: Reading, lexicon: Lexicon, words: list[str], i: int, n: int) -> bool:
+    """Whether a noun that begins inside a known name is meant: it reaches further, or is a panel behind a colour."""
+    for j in range(i + 1, i + n):
+        panel = _panel_at(reading, j)
+        coloured = all(w in COLOUR_RGB for w in words[i:j]) and panel and panel[2] == 1
+        if panel and (j + panel[0] > i + n or coloured):
+            return True
+        longer = lexicon.longest(words, j)
+        if longer and j + longer[0] > i + n and reading.run(j, longer[0]) and all(w in COLOUR_RGB for w in words[i:j]):
+            return True  # "pink | heart with arrow"
+    return False
+
+
 def _is_head(reading: Reading, i: int) -> bool:
     """Whether word i is not followed by a noun it describes ("photo booth", "poster paint")."""
     following = reading.words[i + 1].text if i + 1 < len(reading.words) and reading.joined(i) else ""
     return following not in ORGANISATIONS
+
+
+def _commands(reading: Reading, i: int) -> bool:
+    """Whether word i is a request: "Design a ...", "please sketch a ..."."""
+    following = reading.words[i + 1].text if i + 1 < len(reading.words) and reading.joined(i) else ""
+    return following in ("a", "an", "me", "the") and all(w.text in _COMMANDS for w in reading.words[:i])
 
 
 def _panel_at(reading: Reading, i: int) -> tuple[int, str, int] | None:
@@ -135,16 +158,19 @@ def _read_panel(
     first, count, colours = _before(reading, i)
     earlier = bool(things.documents) or any(item.kind == "panel" for item in things.items)
     singular = noun.removesuffix("s") if many > 1 else noun
-    if singular in DUAL_PANELS and known and (earlier or many > 1 or count > 1):
+    pictured = any(item.kind == "object" for item in things.items) and MARK not in reading.masked
+    if singular in DUAL_PANELS and known and (earlier or pictured or many > 1 or count > 1):
         _add_object(reading, i, known[0], known[1], things)
         return
     if _modifies(reading, i + n):
         reading.take(reading.words[i].start, reading.words[i + n - 1].end)
         return
-    start, end = reading.words[first].start, reading.words[i + n - 1].end
-    reading.take(start, end)
-    if not any(item.kind == "panel" and item.text == singular for item in things.items):
-        colour = colours[0] if colours else None
+    colour = colours[0] if colours else None
+    start, end = reading.words[i].start, reading.words[i + n - 1].end
+    reading.take(reading.words[first].start, end)
+    if not shape:
+        things.documents.append((start, end, None if noun.startswith("neon") else colour))
+    elif not any(item.kind == "panel" and item.text == singular for item in things.items):
         accent = colours[1] if len(colours) > 1 else None
         things.items.append(Item("panel", singular, start, end, colour=colour, accent=accent, style=shape))
 
@@ -220,11 +246,14 @@ def _before(reading: Reading, i: int) -> tuple[int, int, list[str]]:
             break
         j -= 1
     left = reading.words[j - 1].text if j > 0 and reading.joined(j - 1) else ""
-    if left == "of" and j > 1 and reading.words[j - 2].text in ("couple", "pair", "dozen", "lots", "both", "few", "one"):
-        left, j = reading.words[j - 2].text, j - 1
+    if (
+        left == "of"
+        and j > 1
+        and reading.words[j - 2].text in ("couple", "pair", "dozen", "lots", "both", "few", "one")
+    ):
+        left = reading.words[j - 2].text
     if left in NUMBERS or left.isdigit():
         count = NUMBERS.get(left) or int(left[:4])
-        j -= left not in ("a", "an")
     elif left in ARTICLES:
         count = 1
     else:
@@ -249,12 +278,14 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
     if _negated(reading, first):
         reading.take(reading.words[first].start, reading.words[i + n - 1].end)
         return
-    adjectives = [w.text for w in reading.words[first:i] if not (w.text in NUMBERS or w.text.isdigit() or w.text == "of")]
+    adjectives = [w.text for w in reading.words[first:i]]
     if name.plural and count < 2:
         count = count if count == 1 and not name.mass else 3
     count = 1 if name.mass or not (name.plural or count) else max(1, count)
-    text = " ".join([*adjectives, name.singular])[:200]
     start, end = reading.words[first].start, reading.words[i + n - 1].end
+    text = " ".join([*adjectives, name.singular])[:200]
+    if not name.plural and reading.low[start:end] != text.lower():
+        text = reading.prompt[start:end]  # "T shirt" for "t-shirt"
     reading.take(start, end)
     item = Item("object", text, start, end, _limited(count, text, things), name=name.object)
     item.colour = colours[0] if colours else None
@@ -300,7 +331,8 @@ def _introduces(reading: Reading, i: int, things: Things) -> bool:
     if not (reading.free(i + 1) and reading.joined(i)):
         return False
     if word in _SHOWN:
-        return True
+        pictured = word == "of" and i > 0 and reading.words[i - 1].text in DOCUMENT_HEADS
+        return reading.words[i + 1].text != "the" or pictured or word in _SHOWN_THE
     end = reading.words[i].start
     return word == "and" and any(0 <= end - item.end <= 1 for item in things.items if item.kind == "object")
 
@@ -309,8 +341,8 @@ def _read_unknown(reading: Reading, first: int, things: Things, needs_article: b
     """The noun phrase from its article or number at word `first` to its head."""
     i, count = first, 0
     word = reading.words[i].text
-    if word in NUMBERS or word.isdigit():
-        count, i = NUMBERS.get(word) or int(word[:4]), i + 1
+    if word in NUMBERS or word.isdigit() or word == "the":
+        count, i = NUMBERS.get(word) or (1 if word == "the" else int(word[:4])), i + 1
         if not (reading.free(i) and reading.joined(i - 1)):
             return
     last = i
@@ -319,17 +351,24 @@ def _read_unknown(reading: Reading, first: int, things: Things, needs_article: b
         if not (last < len(reading.words) and reading.joined(last - 1)):
             break
     words = [w.text for w in reading.words[i:last]]
-    if not words or not _pictured(reading, words, last, count, first):
+    if not words or _describes_known(reading, last) or not _pictured(reading, words, last, count, first):
         return
     head = singular_of(words[-1]) if count != 1 else words[-1]
     if count == 0:
         count = 3
     colours = colours_in(words[:-1])
-    start, end = reading.words[first if word not in ("a", "an") else i].start, reading.words[last - 1].end
-    reading.take(start, end)
+    start, end = reading.words[i].start, reading.words[last - 1].end
+    reading.take(reading.words[first].start, end)
     text = " ".join([*words[:-1], head])[:200]
     item = Item("object", text, start, end, _limited(count, text, things), colours[0] if colours else None)
     things.items.append(item)
+
+
+def _describes_known(reading: Reading, last: int) -> bool:
+    """Whether the words before word `last` only describe it, a noun claimed already ("a funny | meme")."""
+    if not 0 < last < len(reading.words) or not reading.taken[last] or reading.words[last].text in STOP_WORDS:
+        return False
+    return reading.masked[reading.words[last - 1].end : reading.words[last].start] in (" ", "-")
 
 
 def _nounlike(word: str, inner: bool) -> bool:
@@ -345,11 +384,16 @@ def _pictured(reading: Reading, words: list[str], last: int, count: int, first: 
         return False
     if head in DOCUMENT_HEADS or head in LETTERS or head in FONT_WORDS or head in COLOUR_RGB or head in SIZES:
         return False
-    if singular_of(head) in ABSTRACT_NOUNS or head.endswith(("ness", "tion", "ment", "ity")) or head in PLACES and count == 0:
+    if (
+        singular_of(head) in ABSTRACT_NOUNS
+        or head.endswith(("ness", "tion", "ment", "ity"))
+        or head in PLACES
+        and count == 0
+    ):
         return False
     if last < len(reading.words) and MARK in reading.masked[reading.words[last - 1].end : reading.words[last].start]:
         return False
-    article = reading.words[first].text in NUMBERS or reading.words[first].text.isdigit()
+    article = count == 1 or reading.words[first].text in NUMBERS or reading.words[first].text.isdigit()
     if not article:  # bare: only a plural that ends its clause, and no name
         after = reading.masked[reading.words[last - 1].end :].lstrip()
         lower = reading.prompt[reading.words[last - 1].start].islower()

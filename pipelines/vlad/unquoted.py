@@ -1,10 +1,10 @@
 """Texts that a prompt asks for without quoting them ("a cake that says happy birthday").
 
 A text begins after a trigger. It ends where the line, the sentence or the clause ends (full stop, comma, semicolon,
-bracket), or where the prompt goes back to describing the picture: "on a ...", "in a ...", "with a ...", "in red letters",
-"at the top", "and a <thing>", "featuring ...". "on the" and "in the" stay in the text ("party on the beach"). A text that
-begins in capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is not ended by a capitalised
-word ("says Love Is In A Cup").
+bracket), or where the prompt goes back to describing the picture: "on a ...", "in a ...", "with a ...", "in red
+letters", "at the top", "and a <thing>", "featuring ...". "on the" and "in the" stay in the text ("party on the
+beach"). A text that begins in capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is
+not ended by a capitalised word ("says Love Is In A Cup").
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pipelines.vlad.reading import MARK, Item, Reading
 MOST_WORDS = 16
 _LEAD = rf"\s*(?::|-)?\s+(?:(?:the|these|a|an)?\s*(?:{TEXT_NOUNS})\s*:?\s+)?"
 _SAYS = re.compile(
-    r"\b(?:says?|saying|said|stating|states|spells?(?: out)?|spelling(?: out)?|spelled|titled|entitled|captioned|"
-    r"labell?ed(?: as)?|inscribed(?: with)?|engraved with|emblazoned with|printed with|shouting|yelling)" + _LEAD
+    r"\b(?:says?|saying|said|stating|states|(?<!a )(?<!the )spells?(?: out)?|spelling(?: out)?|spelled|titled|"
+    r"entitled|captioned|labell?ed(?: as)?|inscribed(?: with)?|engraved with|emblazoned with|printed with|shouting|yelling)"
+    + _LEAD
 )
 _READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
 _NAMED = re.compile(r"\b(?:named|called)" + _LEAD)
@@ -27,6 +28,7 @@ _WORDS = re.compile(
     rf"(?:\b(?:the|these|and|with)\s+(?:words?|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
     rf"caption|lettering)\s+|\b(?:{TEXT_NOUNS})\s*:\s*)"
 )
+_COLON = re.compile(r"\b([\w']+)\s?:\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
 _WRITTEN = re.compile(
     r"\bwith\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+(?:written|printed|painted|lettered|spelled|spelt|engraved|"
@@ -46,26 +48,33 @@ _STOP = re.compile(
     rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration)\b"
     rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background))\b"
     r"|(?:featuring|showing|surrounded\s+by|depicting|decorated\s+with|made\s+(?:of|from)|underneath|alongside)\b"
-    rf"|(?:next\s+to|beside|above|below|under|over|against|near|behind|as|for|at|inside)\s+(?:an?|two|three|it)\b"
+    r"|(?:next\s+to|beside|above|below|under|over|against|near|behind|inside)\s+(?:an?|two|three|it)\b"
+    r"|for\s+an?\b"
     rf"|(?:at|to|in|near|along)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
     r"|(?:wearing|holding|riding|standing|sitting|flying)\b"
     rf"|(?:written|printed|painted|lettered|engraved|embroidered)\s+(?:on|in|across|at|above|below|over|out)\b"
     rf"|in\s+{MARK}|{MARK})"
 )
 _AND_THING = re.compile(rf"(?:and|with|plus)\s+(?:(the|{_COUNT})\s+)?")
-_BREAK = re.compile(r"[,;()\[\]\n|{}]|\s[-–—]\s|[.:](?=\s|$)|[.!?]+(?=\s+(?:the|it|with|make|use|on|add|there|background)\b)")
+_BREAK = re.compile(
+    r"[,;()\[\]\n|{}]|\s[-–—]\s|[.:](?=\s|$)|[.!?]+(?=\s+(?:the|it|with|make|use|on|add|there|background)\b)"
+)
 _ABBREVIATION = re.compile(r"(?:\b(?:est|no|vol|mr|mrs|ms|dr|st|vs|co|inc|ltd|jr|sr|feat|ft)|\b[a-z]|\d)\.$")
 _NOT_TEXT = frozenset(
-    "on in at with by for from above below of and or to is are was should that which this it that's about like as".split()
+    "on in at with by for from above below of and or to is are was should must would will can that which this it that's "
+    "about like as says say saying reads read reading said written shown goes using inside under over next near "
+    "beside".split()
 )
-_READABLE = frozenset("book books newspaper magazine letter map menu story novel paper comic bible script quietly".split())
+_READABLE = frozenset(
+    "book books newspaper magazine letter map menu story novel paper comic bible script quietly".split()
+)
 _ARTICLE = re.compile(r"(?:an?|the|his|her|its|their|some|two|three|my|your)\s+")
 
 
 def find_unquoted(reading: Reading) -> list[Item]:
     """Texts after triggers; the words of each, with the trigger, are claimed in the reading."""
     found: list[Item] = []
-    for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE):
+    for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE, _COLON):
         position = 0
         while match := pattern.search(reading.masked, position):
             position = max(match.end(), position + 1)
@@ -110,6 +119,8 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
         return None
     if pattern is _READS and not _reads(masked, match):
         return None
+    if pattern is _COLON and not _heads(reading, match):
+        return None
     if pattern is _NAMED and not _names(masked, match):
         return None
     first = re.match(r"[\w'&#$£€@%+-]+", masked[start:])
@@ -117,7 +128,12 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
         return None
     if first and pattern in (_WORDS, _WRITE) and first.group() in _NOT_TEXT:
         return None
-    if first and pattern is _WORDS and not masked[: match.end()].rstrip().endswith(":") and first.group() in ("a", "an"):
+    if (
+        first
+        and pattern is _WORDS
+        and not masked[: match.end()].rstrip().endswith(":")
+        and first.group() in ("a", "an")
+    ):
         return None
     end = _end_of_text(reading, start)
     text = reading.prompt[start:end].rstrip(" ,;:.-")
@@ -132,7 +148,20 @@ def _word_before(masked: str, position: int) -> str:
 def _carries_text(word: str) -> bool:
     """Whether a noun is something that text stands on: a sign, a poster, letters, a mug, but not a person or animal."""
     single = word[:-1] if word.endswith("s") else word
-    if word in ("it", "that", "which", "text", "texts", "letters", "lettering", "words", "bubble", "caption", "title", "cover"):
+    if word in (
+        "it",
+        "that",
+        "which",
+        "text",
+        "texts",
+        "letters",
+        "lettering",
+        "words",
+        "bubble",
+        "caption",
+        "title",
+        "cover",
+    ):
         return True
     if {word, single} & DOCUMENT_HEADS or word in PANELS or single in PANELS:
         return True
@@ -157,6 +186,15 @@ def _names(masked: str, match: re.Match[str]) -> bool:
     """Whether what is "called" something has its name written: a company or a document, not a pet."""
     before = _word_before(masked, match.start())
     return before in ORGANISATIONS or before in DOCUMENT_HEADS or before in PANELS
+
+
+def _heads(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether what follows a colon is lettering: capitals behind a panel or document ("sticker: 50% OFF")."""
+    noun = match.group(1)
+    line_end = reading.masked.find("\n", match.end())
+    end = len(reading.masked) if line_end < 0 else line_end
+    carries = noun in PANELS or noun in DOCUMENT_HEADS
+    return carries and _capitals_end(reading.prompt, match.end(), end) is not None
 
 
 def _end_of_text(reading: Reading, start: int) -> int:
@@ -221,7 +259,12 @@ def _thing_follows(reading: Reading, position: int) -> bool:
         if found:
             name = found[1]
             with_plural = match.group().startswith("with") and name.plural
-            return bool(counted and counted != "the") or name.mass or with_plural or (counted == "the" and name.object in ("sun", "full moon", "Milky Way"))
+            return (
+                bool(counted and counted != "the")
+                or name.mass
+                or with_plural
+                or (counted == "the" and name.object in ("sun", "full moon", "Milky Way"))
+            )
     return bool(counted and counted not in ("the", "some", "many", "few")) and i < len(words) and words[i] in PANELS
 
 

@@ -23,7 +23,7 @@ def words_of(prompt: str) -> list[str]:
 def part(kind: str, text: str, span=None, **fields):
     """A part of an understanding, with the fields that scores look at."""
     return SimpleNamespace(
-        **{"count": 1, "colour": None, "place": None, "kind": kind, "text": text, "span": span} | fields
+        **{"count": 1, "colour": None, "place": None, "style": None, "kind": kind, "text": text, "span": span} | fields
     )
 
 

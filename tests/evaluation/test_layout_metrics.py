@@ -114,6 +114,21 @@ def test_background_colour_ignores_what_stands_on_it():
     assert lm.summarise_colours([wrong])["missed"] == {f"pink -> {wrong['seen']}": 1}
 
 
+def test_shading_does_not_change_the_answer():
+    asked, darker = COLOURS["light gray"], tuple(v - 15 for v in COLOURS["light gray"])
+    image = Image.new("RGB", (64, 64), darker)
+    assert lm.background_colour(image, layout_of(Element("background", FULL)), to_hex(asked))["obeyed"]
+
+
+def test_only_named_colours_are_asked_for(make_part):
+    plain, photo = (
+        make_part("background", "", colour="#cf282d"),
+        make_part("background", "", colour="#cf282d", style="photo"),
+    )
+    assert lm.asked_background(understood([plain])) == "#cf282d"
+    assert lm.asked_background(understood([photo])) is None
+
+
 def test_families_are_symmetric_and_known():
     assert all(name in COLOURS for f in lm.FAMILIES for name in f)
     assert all((b in lm.family(a)) == (a in lm.family(b)) for a in COLOURS for b in COLOURS)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from evaluation.vlad import HELD_OUT_PROMPTS, read_prompts
+from evaluation.vlad import HELD_OUT_PROMPTS, quoted_words, read_prompts
 
 QUOTES = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<!\w)'(.+?)'(?!\w)")
 
@@ -30,8 +30,13 @@ def test_public_prompts_are_short_and_distinct():
 
 @pytest.mark.parametrize("name", ["held-out.txt", "public.txt"])
 def test_the_parser_finds_every_quoted_word(name):
-    parser = pytest.importorskip("pipelines.vlad.prompt")
+    pytest.importorskip("pipelines.vlad.prompt")
     for prompt in read_prompts(HELD_OUT_PROMPTS.with_name(name)):
         quoted = " ".join(spans(prompt)).split()
-        assert quoted == [] or parser.quoted_words(prompt) == quoted, prompt
-        assert parser.quoted_words(prompt), prompt
+        assert quoted == [] or quoted_words(prompt) == quoted, prompt
+        assert quoted_words(prompt), prompt
+
+
+def test_a_refused_prompt_has_no_words():
+    pytest.importorskip("pipelines.vlad.prompt")
+    assert quoted_words("x" * 3000) == []

@@ -31,8 +31,12 @@ def small_layout(i: int) -> Layout:
         prompt,
         (
             Element("background", FULL, colour=COLOURS[i % 6]),
-            Element("panel", Box(0.1, 0.1, 0.9, 0.9), text="badge", colour=COLOURS[(i + 1) % 6], style="circle", span=(2, 7)),
-            Element("text", Box(0.25, 0.4, 0.75, 0.6), text=f"WORD {i}", colour=COLOURS[(i + 2) % 6], font="montserrat-700"),
+            Element(
+                "panel", Box(0.1, 0.1, 0.9, 0.9), text="badge", colour=COLOURS[(i + 1) % 6], style="circle", span=(2, 7)
+            ),
+            Element(
+                "text", Box(0.25, 0.4, 0.75, 0.6), text=f"WORD {i}", colour=COLOURS[(i + 2) % 6], font="montserrat-700"
+            ),
         ),
         caption="A badge",
     )

@@ -79,7 +79,12 @@ class Scene:
 
 @dataclass(frozen=True)
 class Line:
-    """A measured text waiting for its place: an element without a final box, its height, its font size in px at 256, its rows."""
+    """A measured text waiting for its place.
+
+    Attributes:
+        element: the text, without its final box. height: of its ink, a share of the canvas.
+        px: font size at 256. rows: number of lines it wraps over.
+    """
 
     element: Element
     height: float
@@ -185,7 +190,7 @@ class Draft:
     def photograph(self, kinds: Sequence[str]) -> None:
         """A texture or photograph of one of the kinds, from the split where it has one."""
         r = self.rng
-        kind = r.choice([k for k in kinds if k in self.assets.views])
+        kind = r.choice([k for k in kinds if self.assets.variants(k, "train")])
         variants = self.assets.variants(kind, self.split) or self.assets.variants(kind, "train")
         variant = r.choice(variants)
         view = self.assets.view(kind, variant)

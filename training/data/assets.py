@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,6 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 STYLES = ("3d", "flat", "mono")
 MAX_VIEWS = 16  # the variant of a background chooses one of at most this many views
 FREE_LICENCES = ("CC0-1.0", "MIT", "Apache-2.0")  # what needs attribution beside the picture is left out
+# sources whose exposure is broken or whose label misleads, and single views with a burnt sun
+FLAWED_SOURCES = frozenset(
+    ("hall-pmndrs", "workshop-pmndrs", "esplanade-pmndrs", "courtyard-blender", "night-pmndrs", "night-blender")
+)
+FLAWED_VIEWS = {"park-pmndrs": (3, 4), "sunrise-pmndrs": (3, 4), "sunrise-blender": (4, 5)}
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,14 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class View:
-    """One texture or photograph: `index` in the store, its source file and its mean colour."""
+    """One texture or photograph: `index` in the store, source file, mean colour, and whether posters avoid it."""
 
     index: int
     kind: str
     source: str
     photo: bool
     mean: RGB
+    flawed: bool = False
 
 
 def default_path() -> Path:
@@ -151,15 +158,22 @@ class Assets:
         """kind ("brick wall", "a forest") -> its views, at most MAX_VIEWS, free of attribution duties."""
         records = json.loads((self.path / "textures.json").read_text("utf-8"))
         found: dict[str, list[View]] = {}
+        seen: Counter[str] = Counter()
         for i, r in enumerate(records):
+            number = seen[r["src"]]
+            seen[r["src"]] += 1
+            flawed = r["src"] in FLAWED_SOURCES or number in FLAWED_VIEWS.get(r["src"], ())
             if r["licence"] in FREE_LICENCES:
                 red, green, blue = r["mean"]
-                found.setdefault(r["kind"], []).append(View(i, r["kind"], r["src"], r["photo"], (red, green, blue)))
+                found.setdefault(r["kind"], []).append(
+                    View(i, r["kind"], r["src"], r["photo"], (red, green, blue), flawed)
+                )
         return {kind: _interleaved(views)[:MAX_VIEWS] for kind, views in found.items()}
 
     @cached_property
     def photo_kinds(self) -> tuple[str, ...]:
-        return tuple(k for k, v in self.views.items() if v[0].photo)
+        """Places, those without a good view left out."""
+        return tuple(k for k, v in self.views.items() if v[0].photo and not all(w.flawed for w in v))
 
     @cached_property
     def texture_kinds(self) -> tuple[str, ...]:
@@ -179,11 +193,11 @@ class Assets:
 
         A source is held out only where training keeps another one of the same kind.
         """
-        views = self.views.get(kind, ())
-        kept = tuple(i for i, v in enumerate(views) if in_split("photo", v.source, "train"))
+        good = {i: v.source for i, v in enumerate(self.views.get(kind, ())) if not v.flawed}
+        kept = tuple(i for i, source in good.items() if in_split("photo", source, "train"))
         if not kept:
-            return tuple(range(len(views))) if split == "train" else ()
-        return kept if split == "train" else tuple(i for i in range(len(views)) if i not in kept)
+            return tuple(good) if split == "train" else ()
+        return kept if split == "train" else tuple(i for i in good if i not in kept)
 
     @cached_property
     def _textures(self) -> tuple[np.ndarray, np.ndarray]:

@@ -451,7 +451,7 @@ def unpack_panoramas(work: Path) -> Path:
 
 def tone_mapped(radiance: np.ndarray) -> np.ndarray:
     """Linear radiance (H, W, 3) -> sRGB-like uint8: exposure to the log-average, then Reinhard 2002, equation 4."""
-    a = np.maximum(radiance, 0)
+    a = np.clip(np.nan_to_num(radiance, posinf=65504), 0, 65504)
     luminance = a @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     exposed = a * (0.30 / np.exp(np.log(luminance + 1e-3).mean()))
     mapped = exposed * (1 + exposed / 16) / (1 + exposed)

@@ -14,17 +14,25 @@ from dataclasses import dataclass, replace
 from pipelines.colours import COLOURS
 from pipelines.types import Box, Element
 from pipelines.vlad.fonts import FontBook
+from pipelines.vlad.prompt import understand
 from training.data.arrange import Group, Scene, colour_name
 from training.data.assets import Assets
-from training.data.english import NUMBER_WORDS, article, join, plural, with_article
+from training.data.english import NUMBER_WORDS, article, plural, with_article
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Words that ask for an element; key is ("text", i), ("group", i), ("panel", 0) or ("background", 0)."""
+    """Words that ask for an element.
+
+    Attributes:
+        words: as the prompt has them, without article and number ("red apples").
+        key: ("text", i), ("group", i), ("panel", 0) or ("background", 0).
+        name: what the element is called ("red apple"); "" if the words are its name.
+    """
 
     words: str
     key: tuple[str, int]
+    name: str = ""
 
 
 Fragment = tuple[str | Mark, ...]
@@ -55,6 +63,8 @@ PLACE_WORDS = {
     "right": "on the right",
     "centre": "in the centre",
 }
+
+UNCOUNTED = ("wood", "concrete", "paper", "cardboard", "marble", "canvas", "stone", "metal", "grass", "water")
 
 # {a} {b} ... quoted texts; {ac} colour, {af} font, {ap} place of the first, {bc} ... of the second
 ONE_TEXT = (
@@ -143,17 +153,18 @@ def joined(items: Sequence[Fragment], separator: str = ", ", last: str | None = 
     return tuple(parts)
 
 
-def render(fragment: Fragment) -> tuple[str, dict[tuple[str, int], tuple[int, int]]]:
-    """The text of a fragment and the span of each mark (of its first mention)."""
+def render(fragment: Fragment) -> tuple[str, dict[tuple[str, int], tuple[int, int]], dict[tuple[str, int], str]]:
+    """The text of a fragment, the span of each mark and its name."""
     text = ""
     spans: dict[tuple[str, int], tuple[int, int]] = {}
+    names: dict[tuple[str, int], str] = {}
     for part in fragment:
-        if isinstance(part, Mark):
-            spans.setdefault(part.key, (len(text), len(text) + len(part.words)))
-            text += part.words
-        else:
-            text += part
-    return text, spans
+        words = part.words if isinstance(part, Mark) else part
+        if isinstance(part, Mark) and part.key not in spans:
+            spans[part.key] = len(text), len(text) + len(words)
+            names[part.key] = part.name or words
+        text += words
+    return text, spans, names
 
 
 class Writer:
@@ -186,9 +197,9 @@ class Writer:
         if s.thing == "product":
             return self._product_noun()
         names_panel = s.panel is not None and s.panel.text == s.noun
-        colour = f"{s.fill} " if names_panel and s.fill and r.random() < 0.5 else ""
-        mark: Fragment = (Mark(s.noun, ("panel", 0)),) if names_panel else (s.noun,)
-        return (f"{article(colour + s.noun)} {colour}", *mark)
+        words = f"{s.fill} {s.noun}" if names_panel and s.fill and r.random() < 0.5 else s.noun
+        before = f"{article(words)} {words.removesuffix(s.noun)}"
+        return (before, Mark(s.noun, ("panel", 0)) if names_panel else s.noun)
 
     def _product_noun(self) -> Fragment:
         return (f"{article(self.scene.noun)} ", Mark(self.scene.noun, ("group", 0)))
@@ -198,20 +209,21 @@ class Writer:
         panel, fill = self.scene.panel, self.scene.fill
         if panel is None:
             return ()
-        colour = f"{fill} " if fill and self.rng.random() < 0.4 else ""
-        return (f"{article(colour + panel.text)} {colour}", Mark(panel.text, ("panel", 0)))
+        words = f"{fill} {panel.text}" if fill and self.rng.random() < 0.4 else panel.text
+        return (f"{article(words)} {words.removesuffix(panel.text)}", Mark(panel.text, ("panel", 0)))
 
     def group(self, i: int) -> Fragment:
         """ "three red apples", "an owl", "musical notes"."""
         g, r = self.scene.groups[i], self.rng
         info, n = self.assets.objects[g.name], len(g.elements)
         name = r.choice(info.aliases) if info.aliases and not info.mass and r.random() < 0.25 else g.name
+        bare = info.mass or (name != g.name and name.endswith("s") and not name.endswith("ss"))
         name = self._adjective(g) + name
-        if info.mass or (n == 1 and name in info.aliases and name.endswith("s") and not name.endswith("ss")):
-            return (Mark(name, ("group", i)),)
         if n > 1:
             number = NUMBER_WORDS[n] if r.random() < 0.85 else str(n)
-            return (f"{number} ", Mark(plural(name), ("group", i)))
+            return (f"{number} ", Mark(plural(name), ("group", i), name))
+        if bare:
+            return (Mark(name, ("group", i)),)
         lone = "the" if name in ("sun", "full moon", "Earth", "Milky Way") else article(name)
         return (f"{lone} ", Mark(name, ("group", i)))
 
@@ -260,21 +272,11 @@ class Writer:
             return expand(r.choice(forms), {"b": (Mark(phrase, ("background", 0)),)})
         if s.background.style == "texture":
             lone = article(phrase)
-            forms = (f" on {lone} {{b}} background", f" on {lone} {{b}}", f" with {lone} {{b}} background")
-            if phrase in (
-                "wood",
-                "concrete",
-                "paper",
-                "cardboard",
-                "marble",
-                "canvas",
-                "stone",
-                "metal",
-                "grass",
-                "water",
-            ):
-                forms = (f" on {lone} {{b}} background", " on {b}", f" with {lone} {{b}} background")
-            return expand(r.choice(forms), {"b": (Mark(phrase, ("background", 0)),)})
+            on = " on {b}" if phrase in UNCOUNTED else f" on {lone} {{b}}"
+            form = r.choice((f" on {lone} {{b}} background", on, f" with {lone} {{b}} background"))
+            words = f"{phrase} background" if "background" in form else phrase
+            mark = Mark(words, ("background", 0), phrase)
+            return expand(form.replace(" background", ""), {"b": (mark,)})
         lone, _, rest = phrase.partition(" ")
         if not re.search("background", rest):
             return (f" on {lone} ", Mark(rest, ("background", 0)))
@@ -305,7 +307,10 @@ class Writer:
         n = len(self.scene.texts)
         fields = self.text_fields()
         if self.quote == "none":
-            return expand(self.rng.choice(("that says {a}", "saying {a}", "with the words {a}", "reading {a}")), fields)
+            forms = ["that says {a}", "with the words {a}"]
+            return expand(
+                self.rng.choice(forms if self.scene.groups else [*forms, "saying {a}", "reading {a}"]), fields
+            )
         forms = list(ONE_TEXT if n == 1 else TWO_TEXTS if n == 2 else MORE_TEXTS)
         if n == 1 and " " in self.scene.texts[0].text:
             forms.remove("with the word {a}")
@@ -380,7 +385,7 @@ class Writer:
             if s.background.style == "photo":
                 items[-1] = (Mark(s.background_phrase, ("background", 0)), " in the background")
             elif s.background.style == "texture":
-                items[-1] = (*items[-1], " background")
+                items[-1] = (Mark(f"{s.background_phrase} background", ("background", 0), s.background_phrase),)
         r.shuffle(items)
         noun = self.noun()
         start = noun[0] if isinstance(noun[0], str) else ""
@@ -425,7 +430,7 @@ class Writer:
         fields["N"] = (f"{article(s.noun)} ", Mark(s.noun, ("panel", 0)))
         forms = (
             "{G}{X} with {P} that says {T}{B}", "{G}{X} with {P} saying {T}{B}", "{G}{X}{B} with {P} reading {T}",
-            "{N} of {G}{X} saying {T}{B}", "{N} of {G}{X}{B} saying {T}", "{N} with {G}{X} that says {T}{B}",
+            "{G}{X} and {P} with the text {T}{B}", "{G}{X} with {P} that says {T}{B}", "{N} of {G}{X} saying {T}{B}",
         )  # fmt: skip
         return expand(r.choice(forms), fields)
 
@@ -455,67 +460,34 @@ def _cased(text: str, rng: random.Random) -> str:
     return text[:1].upper() + text[1:] if rng.random() < 0.55 else text
 
 
-def without_texts(prompt: str, spans: Sequence[tuple[int, int]]) -> str:
-    """The prompt without the strings to draw and their quotation marks."""
-    for start, end in sorted(spans, reverse=True):
-        if start and prompt[start - 1] in "'\"“" and end < len(prompt) and prompt[end] in "'\"”":
-            start, end = start - 1, end + 1
-        prompt = prompt[:start] + prompt[end:]
-    prompt = re.sub(r"\s+", " ", prompt)
-    return re.sub(r"\s+([,.])", r"\1", prompt).strip(" ,")
-
-
 def describe(scene: Scene, rng: random.Random, assets: Assets, fonts: FontBook) -> Description:
     """A prompt for the scene, its caption and its elements with spans."""
-    fragment = Writer(scene, rng, assets, fonts).write()
-    prompt, spans = render(fragment)
-    if not spans or min(start for start, _ in spans.values()) > 0 or next(iter(spans))[0] != "text":
+    prompt, spans, names = render(Writer(scene, rng, assets, fonts).write())
+    if ("text", 0) not in spans or spans["text", 0][0] > 0:
         prompt = _cased(prompt, rng)
-    if prompt[-1].isalpha() and prompt[0].isupper() and rng.random() < 0.15 and not _ends_unquoted(prompt, spans):
+    ends_in_text = any(kind == "text" and end == len(prompt) for (kind, _), (_, end) in spans.items())
+    if prompt[-1].isalpha() and prompt[0].isupper() and rng.random() < 0.15 and not ends_in_text:
         prompt += "."
-    elements, names = _elements(scene, prompt, spans, assets)
-    caption = without_texts(prompt, [s for (kind, _), s in spans.items() if kind == "text"])
-    return Description(prompt, caption, elements, names)
-
-
-def _ends_unquoted(prompt: str, spans: Mapping[tuple[str, int], tuple[int, int]]) -> bool:
-    return any(kind == "text" and end == len(prompt) for (kind, _), (_, end) in spans.items())
+    elements, objects = _elements(scene, spans, names)
+    return Description(prompt, understand(prompt).caption, elements, objects)
 
 
 def _elements(
-    scene: Scene, prompt: str, spans: Mapping[tuple[str, int], tuple[int, int]], assets: Assets
+    scene: Scene, spans: Mapping[tuple[str, int], tuple[int, int]], names: Mapping[tuple[str, int], str]
 ) -> tuple[tuple[Element, ...], dict[int, str]]:
     """The elements in layout order with spans and the words of the prompt, and the canonical names of objects."""
-    span = spans.get(("background", 0))
     painted = scene.background.style not in ("photo", "texture")
-    phrase = (prompt[slice(*span)] if span else "") if painted else scene.background.text
-    elements = [replace(scene.background, text=phrase, span=span)]
+    key = ("background", 0)
+    phrase = names.get(key, "") if painted else scene.background.text
+    elements = [replace(scene.background, text=phrase, span=spans.get(key))]
     if scene.panel:
-        span = spans.get(("panel", 0))
-        elements.append(replace(scene.panel, text=prompt[slice(*span)] if span else scene.panel.text, span=span))
-    names: dict[int, str] = {}
-    for kind, i in sorted((k for k in spans if k[0] in ("group", "text")), key=lambda k: spans[k]):
-        span = spans[kind, i]
-        words = prompt[slice(*span)]
-        if kind == "text":
-            elements.append(replace(scene.texts[i], text=words, span=span))
-            continue
-        group = scene.groups[i]
-        for element in group.elements:
-            names[len(elements)] = group.name
-            elements.append(replace(element, text=singular(words, group, assets), span=span))
-    return tuple(elements), names
-
-
-def singular(words: str, group: Group, assets: Assets) -> str:
-    """What one copy of a group is called: the words of the prompt, in the singular."""
-    if len(group.elements) == 1:
-        return words
-    info = assets.objects[group.name]
-    for name in (group.name, *info.aliases):
-        if words.lower().endswith(plural(name).lower()):
-            return words[: len(words) - len(plural(name))] + name
-    return group.name
-
-
-__all__ = ["Description", "describe", "join", "place_of"]
+        key = ("panel", 0)
+        elements.append(replace(scene.panel, text=names.get(key, scene.panel.text), span=spans.get(key)))
+    objects: dict[int, str] = {}
+    for key in sorted((k for k in spans if k[0] in ("group", "text")), key=lambda k: spans[k]):
+        kind, i = key
+        for element in (scene.texts[i],) if kind == "text" else scene.groups[i].elements:
+            if kind == "group":
+                objects[len(elements)] = scene.groups[i].name
+            elements.append(replace(element, text=names[key], span=spans[key]))
+    return tuple(elements), objects

@@ -8,7 +8,7 @@ always comes from above left, so that it can be learnt from few pictures; `rng` 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -79,13 +79,13 @@ def render_truth(
     scene = Scene(
         _ground(layout, assets, rng, size * SCALE), size * SCALE / 256, rng.uniform(0.85, 1.15), is_neon(layout)
     )
-    _draw(scene, layout, "panel", lambda i, e: _panel(scene, e, rng))
+    _draw(scene, layout, "panel", lambda i, e: _panel(scene, e))
     _draw(scene, layout, "object", lambda i, e: _object(scene, e, assets, object_names.get(i, e.text)))
     _draw(scene, layout, "text", lambda i, e: _text(scene, e, fonts))
     return _finish(scene.image.reduce(SCALE), rng)
 
 
-def _draw(scene: Scene, layout: Layout, kind: str, draw) -> None:
+def _draw(scene: Scene, layout: Layout, kind: str, draw: Callable[[int, Element], None]) -> None:
     for i, element in enumerate(layout.elements):
         if element.kind == kind:
             draw(i, element)
@@ -116,9 +116,13 @@ def _noise(kind: str, width: int) -> Image.Image:
     if kind == "grain":
         fine = rng.normal(0, 1, (width, width))
         coarse = _smooth(rng.normal(0, 1, (width // 3, width // 3)), width, 0.8)
-        values = 128 + 3.2 * fine + 2.4 * coarse
+        values = 128 + 1.8 * fine + 2.0 * coarse
     elif kind == "cloud":
-        values = 128 + sum(a * _smooth(rng.normal(0, 1, (n, n)), width, 0.5) for a, n in ((6, 6), (5, 14), (3, 40)))
+        values = (
+            128
+            + np.zeros((width, width))
+            + sum(a * _smooth(rng.normal(0, 1, (n, n)), width, 0.5) for a, n in ((3.2, 5), (2.4, 12), (1.8, 40)))
+        )
     else:
         lines = rng.normal(0, 1, (width, width // 32))
         values = 128 + 3.5 * _smooth(lines, width, 0.0)
@@ -170,9 +174,12 @@ def _shone(image: Image.Image, sheen: Image.Image) -> Image.Image:
 
 
 def _grained(image: Image.Image, kind: str, at: Corner = (0, 0), part: float = 1.0) -> Image.Image:
-    """With surface noise, `part` of its full strength; `at` moves the noise (0-127)."""
-    w, h = image.size
-    noise = _noise(kind, 640).crop((at[0], at[1], at[0] + w, at[1] + h))
+    """With surface noise, `part` of its full strength; `at` is where the image lies on the canvas.
+
+    The noise is fixed to the canvas, so that it can be learnt.
+    """
+    box = (*at, at[0] + image.width, at[1] + image.height)
+    noise = _noise(kind, max(512, box[2], box[3])).crop(box)
     grained = ImageChops.add(image, noise, 1, -128)
     return grained if part >= 1 else Image.blend(image, grained, part)
 
@@ -188,9 +195,9 @@ def _ground(layout: Layout, assets: Pictures, rng: random.Random, width: int) ->
         return _lit(image, _light("room", rng.choice((120, 160, 200))))
     image = draw_ground(layout, width)
     light = luminance(colour_of(background)) > 0.35 if background and background.colour else True
-    image = _lit(image, _light("room", rng.choice((85, 110, 135) if light else (220, 270, 320))))
+    image = _lit(image, _light("room", rng.choice((55, 75, 95) if light else (220, 270, 320))))
     image = _shone(image, _sheen("spot", rng.choice((18, 26, 34) if light else (20, 28, 36))))
-    return _grained(image, "grain", (rng.randrange(128), rng.randrange(128)), 0.8)
+    return _grained(image, "grain")
 
 
 def _finish(image: Image.Image, rng: random.Random) -> Image.Image:
@@ -225,7 +232,7 @@ def _bevel(surface: Image.Image, mask: Image.Image, reach: int, part: int) -> Im
 # ---- panels
 
 
-def _panel(scene: Scene, element: Element, rng: random.Random) -> None:
+def _panel(scene: Scene, element: Element) -> None:
     width, at, box = _bounds(scene, element)
     silhouette = panel_silhouette(element, width).crop(box)
     flat = element.style in ("octagon", "diamond", "sign", "burst", "rect")
@@ -234,7 +241,7 @@ def _panel(scene: Scene, element: Element, rng: random.Random) -> None:
     _shadow(scene, silhouette, at, 1.2, 0.9, 0.22 * scene.depth)
     whole = scene.image.copy()
     draw_panel(whole, element)
-    surface = _material(whole.crop(box), element, rng, round(100 * scene.depth))
+    surface = _material(whole.crop(box), element, at, round(100 * scene.depth))
     mask = silhouette.filter(ImageFilter.BoxBlur(0.5))
     surface = _bevel(surface, silhouette, max(2, round(1.1 * scene.unit)), 34)
     scene.image.paste(surface, at, mask if element.style in ("note", "ribbon") else silhouette)
@@ -248,9 +255,9 @@ def _bounds(scene: Scene, element: Element) -> tuple[int, Corner, tuple[int, int
     return width, (box[0], box[1]), box
 
 
-def _material(surface: Image.Image, element: Element, rng: random.Random, strength: int) -> Image.Image:
-    """Shading and grain of a panel's surface by its style; strength about 100."""
-    style, at = element.style, (rng.randrange(120), rng.randrange(120))
+def _material(surface: Image.Image, element: Element, at: Corner, strength: int) -> Image.Image:
+    """Shading and grain of a panel's surface by its style; `at` is its corner, strength about 100."""
+    style = element.style
     kinds = {"ribbon": ("ribbon", 2.2), "book": ("book", 2.6), "note": ("curl", 1.3), "board": ("frame", 1.6)}
     kind, factor = kinds.get(style, ("slope", 1.1))
     surface = _lit(surface, _light(kind, round(strength * factor)))

@@ -360,9 +360,7 @@ def sticker(d: Draft) -> str:
         ("plain", "gradient", "dots"),
     )
     style = r.choice(("circle", "circle", "rounded", "burst"))
-    noun = r.choice(
-        ("sticker", "round sticker", "sticker") if style == "circle" else ("sticker", "label", "vinyl sticker")
-    )
+    noun = r.choice(STICKERS[style])
     box = Box(0.06, 0.06, 0.94, 0.94) if style != "rounded" else Box(0.07, 0.14, 0.93, 0.86)
     d.put_panel(style, box, noun, d.contrasting([c for c in PALETTES if c != "white"], 70), "white")
     kind = r.random()

@@ -1,0 +1,76 @@
+"""Settling: rules kept, locked boxes untouched, colours readable."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from pipelines.colours import contrast, to_rgb
+from pipelines.types import FULL, Box, Element
+from pipelines.vlad.canvas import panel_safe_box
+from pipelines.vlad.fonts import default_fonts
+from pipelines.vlad.settle import containers, overlap, readable, settle
+
+FONTS = default_fonts()
+GROUND = Element("background", FULL, colour="#ffffff")
+
+
+def text(box: Box, words: str = "HELLO", **fields: object) -> Element:
+    return Element("text", box, text=words, colour="#000000", font="montserrat-700", **fields)  # type: ignore[arg-type]
+
+
+def thing(box: Box, name: str = "cat") -> Element:
+    return Element("object", box, text=name)
+
+
+def done(elements: list[Element], relations=(), places=None) -> list[Element]:
+    return settle(elements, relations, places or [""] * len(elements), FONTS)
+
+
+def test_overlapping_texts_and_objects_are_moved_apart() -> None:
+    same = Box(0.3, 0.3, 0.7, 0.6)
+    out = done([GROUND, text(same), text(same, "WORLD"), thing(Box(0.35, 0.35, 0.65, 0.65))])
+    assert overlap(out) == 0
+
+
+def test_everything_stays_inside_the_canvas_and_texts_inside_their_panel() -> None:
+    panel = Element("panel", Box(0.1, 0.1, 0.9, 0.9), text="badge", style="circle", colour="#182658")
+    elements = [GROUND, panel, text(Box(0.0, 0.0, 1.0, 0.2))]
+    safe, box = panel_safe_box(panel), done(elements)[2].box
+    assert containers(elements)[2] == safe
+    assert box.x0 >= safe.x0 - 1e-6 and box.y0 >= safe.y0 - 1e-6 and box.x1 <= safe.x1 + 1e-6
+
+
+def test_locked_boxes_never_move() -> None:
+    fixed = dataclasses.replace(text(Box(0.3, 0.3, 0.7, 0.5)), locked=True)
+    out = done([GROUND, fixed, text(Box(0.3, 0.3, 0.7, 0.5), "WORLD")])
+    assert out[1].box == fixed.box
+    assert overlap(out) == 0
+
+
+@pytest.mark.parametrize(("word", "axis"), [("left of", 0), ("above", 1)])
+def test_relations_are_kept_whatever_was_sampled(word: str, axis: int) -> None:
+    a, b = Box(0.55, 0.55, 0.85, 0.85), Box(0.15, 0.15, 0.45, 0.45)
+    for first, second in ((a, b), (b, a), (a, a)):
+        out = done([GROUND, thing(first, "cat"), thing(second, "dog")], [([1], word, [2])])
+        assert out[1].box.centre[axis] + 0.1 < out[2].box.centre[axis]
+
+
+@pytest.mark.parametrize(("place", "axis", "low"), [("top", 1, True), ("bottom", 1, False), ("left", 0, True)])
+def test_asked_places_are_obeyed(place: str, axis: int, low: bool) -> None:
+    centre = done([GROUND, text(Box(0.3, 0.4, 0.7, 0.6))], places=["", place])[1].box.centre[axis]
+    assert (centre < 0.4) == low and (centre > 0.6) != low
+
+
+def test_small_letters_are_enlarged_when_there_is_room() -> None:
+    box = done([GROUND, text(Box(0.45, 0.45, 0.5, 0.48), "A rather long line")])[1].box
+    assert box.width > 0.3
+
+
+def test_letters_get_a_colour_that_reads_or_an_outline_if_theirs_was_asked_for() -> None:
+    pale = dataclasses.replace(text(Box(0.2, 0.2, 0.8, 0.6)), colour="#fdf5de")
+    changed = readable([GROUND, pale])[1]
+    assert contrast(to_rgb(changed.colour or ""), (255, 255, 255)) >= 4.5
+    kept = readable([GROUND, pale], [False, True])[1]
+    assert kept.colour == pale.colour and kept.style == "outline"
