@@ -13,7 +13,7 @@ from torch import Tensor
 from pipelines.types import KINDS, Box, Element, Layout
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.slots import GROUPS, HINTS, PLACES, SLOT, Wish, encode
-from pipelines.vlad.text import phrase_of, told_phrase
+from pipelines.vlad.text import told_phrase
 
 MAX_SLOTS = 16
 
@@ -73,7 +73,6 @@ def load_posters(folder: Path, fonts: FontBook, limit: int | None = None) -> Pos
         slots[i, :m], hints[i, :m], mask[i, :m] = torch.from_numpy(z), torch.from_numpy(h), True
         kinds[i, :m] = torch.tensor([KINDS.index(e.kind) for e in layout.elements])
         for j, e in enumerate(layout.elements):
-            phrases.setdefault(phrase_of(e.kind, e.text), len(phrases))  # the sketch needs it, told or not
             phrase[i, j] = phrases.setdefault(told_phrase(e), len(phrases))
     return Posters(
         images if len(keep) == len(images) else images[keep],

@@ -6,6 +6,7 @@ it has (name, aliases, with its colour in front, with an article), with a little
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,19 @@ def _blur(channel: np.ndarray, radius: int) -> np.ndarray:
     return cv2.blur(channel.astype(np.float32), (2 * radius + 1, 2 * radius + 1))
 
 
-def names_of(info: ObjectInfo, style: str) -> list[str]:
+def own_aliases(objects: Mapping[str, ObjectInfo]) -> dict[str, list[str]]:
+    """Object -> the aliases that mean no other object: not another's name, and the first claim counts."""
+    claimed = set(objects)
+    own: dict[str, list[str]] = {}
+    for info in objects.values():
+        own[info.name] = [a for a in info.aliases if a not in claimed]
+        claimed.update(own[info.name])
+    return own
+
+
+def names_of(info: ObjectInfo, aliases: list[str], style: str) -> list[str]:
     """What people may call a drawing: its name, aliases, and both with its main colour in front."""
-    names = [info.name, *info.aliases]
+    names = [info.name, *aliases]
     art = info.styles[style]
     if art.colour and art.share > 0.4 and art.colour not in info.name:
         names += [f"{art.colour} {n}" for n in names]
@@ -91,6 +102,7 @@ class Targets:
 def collect(assets: Assets, autoencoder: Any, limit: int | None = None) -> Targets:
     """Encode every drawing of every style and every background view (those kept from training excluded)."""
     rgb, opacity, style, variant, names = [], [], [], [], []
+    aliases = own_aliases(assets.objects)
     for info in list(assets.objects.values())[:limit]:
         if info.lettered:
             continue
@@ -101,7 +113,7 @@ def collect(assets: Assets, autoencoder: Any, limit: int | None = None) -> Targe
                 opacity.append(alpha)
                 style.append(SKETCH_STYLES.index(s))
                 variant.append(0)
-                names.append(names_of(info, s))
+                names.append(names_of(info, aliases[info.name], s))
     for kind, views in list(assets.views.items())[:limit]:
         for i, view in enumerate(views):
             if not in_split("photo", view.source, "train"):

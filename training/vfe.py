@@ -63,7 +63,8 @@ def encode_posters(posters: Posters, weights: Path, fonts: FontBook) -> Latents:
     tokenizer = load_tokenizer(MINILM)
     t_i = embed_phrases(encoder, tokenizer, posters.phrases)
     sketcher = Sketcher(load_part("sketch", weights).to(device), autoencoder)
-    sketcher.prepare(posters.layouts, dict(zip(posters.phrases, t_i, strict=True)))
+    names = sorted({phrase for phrase, _, _ in sketcher.missing(posters.layouts)})
+    sketcher.prepare(posters.layouts, dict(zip(names, embed_phrases(encoder, tokenizer, names), strict=True)))
     rows: dict[str, list[Tensor]] = {k: [] for k in Latents.__dataclass_fields__}
     for i in range(0, len(posters), 32):
         span = slice(i, min(i + 32, len(posters)))

@@ -41,18 +41,16 @@ def _loaded_panel(handlers: vlad_tab.Handlers) -> None:
     panel.expand(handlers.loaded, None, rows, **HIDDEN)
 
 
-def hosts() -> list[str]:
-    """Host names that may be asked for: this machine, the Space, and VLAD_ALLOWED_HOSTS (comma separated; * = any)."""
+def hosts(host: str | None = None) -> list[str]:
+    """Host names that may be asked for: this machine, the Space, and VLAD_ALLOWED_HOSTS (comma separated; * = any).
+
+    An app that listens on every address serves a network on purpose; its names are not known here, so any will do.
+    """
+    listening = host or os.environ.get("GRADIO_SERVER_NAME", "")
     more = os.environ.get("VLAD_ALLOWED_HOSTS", "").split(",")
-    named = [
-        "127.0.0.1",
-        "localhost",
-        os.environ.get("SPACE_HOST", ""),
-        os.environ.get("GRADIO_SERVER_NAME", ""),
-        *more,
-    ]
-    if os.environ.get("GRADIO_SERVER_NAME") in ("0.0.0.0", "::"):
-        named.append("*")  # served to a network on purpose: its names are not known here
+    named = ["127.0.0.1", "localhost", os.environ.get("SPACE_HOST", ""), listening, *more]
+    if listening in ("0.0.0.0", "::"):
+        named.append("*")
     return sorted({h.strip() for h in named if h.strip()})
 
 
@@ -65,7 +63,7 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, **
         more: further arguments of `Blocks.launch`.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts()), Middleware(Guard)]
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts(host)), Middleware(Guard)]
     demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=4)
     options: dict[str, Any] = {
         "server_name": host,

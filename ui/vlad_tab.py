@@ -18,6 +18,7 @@ import gradio as gr
 from pipelines.errors import BadLayout, UserError
 from pipelines.types import KINDS, Layout, Progress
 from ui import components, editing, render
+from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, Backend
 from ui.editing import Desk
 
@@ -33,6 +34,10 @@ EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, c
 MAX_RANDOM = 10**6  # a seed that is short enough to write down
 NO_PLAN = "There is no plan yet; write a prompt and press “Plan layout” first."
 STALE = "The prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
+
+# On a narrow page the steps stand below each other: show the one that something happens in.
+SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (innerWidth < 760) document.getElementById("%s").scrollIntoView({ behavior: calm ? "auto" : "smooth" }); }"""
 
 Values = tuple[Any, ...]
 
@@ -164,7 +169,9 @@ class Handlers:
         if desk.layout is None:
             yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), *skips(3))
             return
-        settings = _settings(seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance)
+        settings = drawing_settings(
+            seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
+        )
         yield from self.drawing(desk.layout, settings)
 
     def drawing(self, layout: Layout, settings: dict[str, Any]) -> Generator[Values, None, None]:
@@ -214,7 +221,7 @@ class Handlers:
             return
         view = self.view(desk.put(layout), None, draft)
         yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
-        settings = _settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
+        settings = drawing_settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
         with closing(self.drawing(layout, settings)) as drawing:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
@@ -309,111 +316,6 @@ class Handlers:
             warn(e)
             return skips(VIEW + 1)
 
-    # -- public API ---------------------------------------------------------------------------------------------------
-
-    def api_understand(self, prompt: str) -> dict[str, Any]:
-        """Read a prompt: global caption, texts, objects, panels and background with their colours.
-
-        Args:
-            prompt: what the picture shows and says; texts stand in quotes. At most 2,000 characters.
-        """
-        with _public():
-            read = self.backend.understand(prompt)
-            return dataclasses.asdict(read) if dataclasses.is_dataclass(read) else {"caption": read.caption}
-
-    def api_plan(self, prompt: str, seed: int = 0, variety: float = 0.5, without_ccm: bool = False) -> dict[str, Any]:
-        """Plan the layout of a picture: elements with boxes [x0, y0, x1, y1] in [0, 1], origin top left.
-
-        Args:
-            prompt: what the picture shows and says; texts stand in quotes.
-            seed: same seed, same plan.
-            variety: 0 to 1, how different the plans of one prompt may be.
-            without_ccm: ablation, plan from the pooled prompt alone.
-        """
-        with _public():
-            pipeline = self.backend.pipeline()
-            layout = pipeline.plan(prompt, seed=int(seed or 0), variety=float(variety), use_ccm=not without_ccm)
-            return layout.to_dict()
-
-    def api_draw(
-        self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0,
-        start: float = 0.5, without_ccm: bool = False, without_guidance: bool = False,
-    ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
-        """Draw a layout that `plan` returned, edited or not.
-
-        Args:
-            layout: the JSON of a layout.
-            seed: seed of the first picture; picture k has seed + k.
-            images: 1 to 4 pictures.
-            steps: denoising steps.
-            guidance: how strictly the picture follows the prompt.
-            start: how far from the plan, 0.05 to 1.
-            without_ccm: ablation, the pooled prompt vector alone.
-            without_guidance: ablation, without the planned canvas.
-        """
-        with _public():
-            plan = editing.checked(Layout.from_dict(layout), self.backend.fonts())
-            settings = _settings(int(seed or 0), images, steps, guidance, start, without_ccm, without_guidance)
-            pictures = self._draw_all(plan, {**settings, "previews": False})
-            return [(p, f"seed {settings['seed'] + k}") for k, p in enumerate(pictures)], settings
-
-    def api_generate(
-        self, prompt: str, seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0, start: float = 0.5,
-        variety: float = 0.5, without_ccm: bool = False, without_guidance: bool = False,
-    ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
-        """Plan a prompt and draw the plan with the same seed; returns the pictures and the layout.
-
-        Args:
-            prompt: what the picture shows and says; texts stand in quotes.
-            seed: same seed, same pictures.
-            images: 1 to 4 pictures.
-            steps: denoising steps.
-            guidance: how strictly the picture follows the prompt.
-            start: how far from the plan, 0.05 to 1.
-            variety: 0 to 1, how different the plans of one prompt may be.
-            without_ccm: ablation, the pooled prompt vector alone.
-            without_guidance: ablation, without the planned canvas.
-        """
-        layout = self.api_plan(prompt, seed, variety, without_ccm)
-        pictures, _ = self.api_draw(layout, seed, images, steps, guidance, start, without_ccm, without_guidance)
-        return pictures, layout
-
-    def _draw_all(self, layout: Layout, settings: dict[str, Any]) -> Sequence[Any]:
-        pictures: Sequence[Any] = ()
-        for report in self.backend.stream(layout, settings):
-            pictures = report.images
-        return pictures
-
-
-class _public:
-    """Turns what goes wrong in a public function into one sentence for the caller."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, UserError):
-            raise gr.Error(str(error), print_exception=False) from error
-        if isinstance(error, Exception) and not isinstance(error, gr.Error):
-            log.error("unexpected error in a public function", exc_info=error)
-            raise gr.Error(GENERAL, print_exception=False) from error
-
-
-def _settings(
-    seed: int, images: Any, steps: Any, guidance: Any, start: Any, without_ccm: bool, without_guidance: bool
-) -> dict[str, Any]:
-    """The keyword arguments of `Pipeline.stream`."""
-    return {
-        "seed": seed,
-        "images": int(images),
-        "steps": int(steps),
-        "guidance": float(guidance),
-        "start": float(start),
-        "use_ccm": not without_ccm,
-        "hierarchical_guidance": not without_guidance,
-        "previews": True,
-    }
-
 
 def _alt(layout: Layout) -> str:
     texts = ", ".join(f"“{t.text}”" for t in layout.texts)
@@ -492,10 +394,10 @@ def build(handlers: Handlers, demo: gr.Blocks) -> None:
     """The tab, inside an open `gr.Tab` of `demo`."""
     page = _page()
     demo.load(handlers.live, [page.prompt, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
+    _public_api(page, Api(handlers.backend))  # first, so that the public functions get their plain names
     _wire_plan(page, handlers)
     _wire_draw(page, handlers)
     _wire_edits(page, handlers)
-    _public_api(page, handlers)
 
 
 def _page() -> Page:
@@ -598,8 +500,11 @@ def _wire_plan(page: Page, do: Handlers) -> None:
     s = page.settings
     inputs = [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft]
     outputs = [*page.view, page.status, s.seed, page.stale]
-    gr.on([page.plan_only.click, page.prompt.submit], do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    asked = [page.plan_only.click, page.prompt.submit]
+    gr.on(asked, do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    gr.on([*asked, page.go.click], None, None, None, js=SHOW % "step-2", **PRIVATE)
     page.chips.load_input_event.then(do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    page.chips.load_input_event.then(None, None, None, js=SHOW % "step-2", **PRIVATE)
 
 
 def _wire_draw(page: Page, do: Handlers) -> None:
@@ -619,6 +524,7 @@ def _wire_draw(page: Page, do: Handlers) -> None:
         **PRIVATE,
         **MODEL,
     )
+    both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
     page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], queue=False, **PRIVATE)
 
 
@@ -648,7 +554,7 @@ def _adder(do: Handlers, kind: Any) -> Callable[[Desk, bool], Values]:
     return add
 
 
-def _public_api(page: Page, do: Handlers) -> None:
+def _public_api(page: Page, do: Api) -> None:
     """The four public functions, on hidden components with files and JSON as results."""
     s = page.settings
     how = [s.seed, s.images, s.steps, s.guidance, s.start]
@@ -656,11 +562,11 @@ def _public_api(page: Page, do: Handlers) -> None:
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
         pictures = gr.Gallery(label="pictures", format="png")
     ablations = [s.without_ccm, s.without_guidance]
-    button.click(do.api_understand, page.prompt, result, api_name="understand")
-    button.click(do.api_plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)
-    button.click(do.api_draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
+    button.click(do.understand, page.prompt, result, api_name="understand")
+    button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)
+    button.click(do.draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
     button.click(
-        do.api_generate,
+        do.generate,
         [page.prompt, *how, s.variety, *ablations],
         [pictures, result],
         api_name="generate",

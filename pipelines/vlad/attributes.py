@@ -76,7 +76,7 @@ def _letters_phrase(reading: Reading, i: int, texts: Sequence[Item]) -> None:
         first -= 1
     after = any(w.text in ("in", "using", "of") for w in reading.words[max(0, first - 2) : first])
     noun, words = reading.words[i].text, [w.text for w in reading.words[first:i]]
-    if noun in MEDIA and not after:
+    if noun in MEDIA and not any(w.text in ("in", "using") for w in reading.words[max(0, first - 2) : first]):
         return
     look = look_of([w for w in [*words, noun] if w != "style" and (w != noun or noun in FONT_WORDS)])
     if look == Look(None, None, None):
@@ -221,6 +221,8 @@ def _place_name(match: re.Match[str]) -> str:
         named.remove("centre")
     if len(named) == 2 and named[0] in ("left", "right"):
         named.reverse()
+    if len(named) == 2 and (named[0] in ("left", "right") or named[1] in ("top", "bottom")):
+        named.pop()  # "top bottom", "left right"
     return " ".join(named)
 
 

@@ -461,7 +461,7 @@ AMBIGUOUS_OBJECTS = frozenset(
 # Lexicon names that a prompt means otherwise: the picture itself, panels, or lettering.
 NEVER_OBJECTS = frozenset(
     _words("""
-    painting | placard | name badge | speech balloon | thought balloon | speaker | page | document |
+    placard | name badge | speech balloon | thought balloon | speaker | page | document |
     restroom sign | warning sign | stop sign | no entry sign | prohibited sign | plus sign | minus sign | equals sign |
     female sign | male sign | division sign | multiplication sign | dollar sign | hot drink | cool emoji | road | bang |
     tag | note and pencil | paper | sheet of paper | selfie | poster | red circle | world | person | admission ticket |

@@ -137,7 +137,7 @@ def _cleaned(e: Element, wish: Wish, pick: int) -> Element:
             changes["style"] = "plain"
         if e.kind == "text" and e.style in ("glow", "outline"):
             changes["style"] = "plain"
-    if e.kind == "object" and e.style != "mono":
+    if e.kind == "object" and e.style != "mono" and wish.element.colour is None:
         changes["colour"] = None
     return dataclasses.replace(e, **changes)  # type: ignore[arg-type]
 

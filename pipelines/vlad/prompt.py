@@ -180,7 +180,7 @@ def _quoted(reading: Reading, warnings: list[str]) -> list[Item]:
                 f"The quote that begins with {text[:20]!r} is not closed, so the rest of its line is its text."
             )
         reading.take(quote.start, quote.end, mask=True)
-        found.append(Item("text", text, start, start + len(raw.strip().rstrip(",;"))))
+        found.append(Item("text", text, start, start + len(raw.strip().rstrip(" ,;\n"))))
     return found
 
 
@@ -205,7 +205,7 @@ def _fill_in(reading: Reading, items: list[Item], things: Things, lexicon: Lexic
             "Nothing that can be drawn was found in the prompt; name an object or put the words to write in quotes."
         )
     things.warnings.append("No object and no quoted text was found, so the whole prompt is written as text.")
-    items.append(Item("text", clean_text(reading.prompt), 0, len(reading.prompt)))
+    items.append(Item("text", clean_text(reading.prompt), 0, len(reading.prompt.rstrip(" ,;\n"))))
 
 
 _SPEAKS = re.compile(r"\s*(?:who\s+)?(says|saying|shouting|yelling|shouts)\b[\s:,]*")
@@ -243,7 +243,7 @@ def _theme(reading: Reading, lexicon: Lexicon) -> Item | None:
     for i in range(len(reading.words)):
         for n in (2, 1):
             phrase = " ".join(w.text for w in reading.words[i : i + n])
-            name = THEMES.get(phrase)
+            name = THEMES.get(phrase) if i + n <= len(reading.words) else None
             if name and lexicon.get(name):
                 return Item("object", name, reading.words[i].start, reading.words[i + n - 1].end, name=name)
     return None

@@ -44,7 +44,7 @@ def normalise(prompt: str) -> str:
 
 def clean_text(text: str) -> str:
     """One line, without a comma or semicolon that belongs to the sentence around it."""
-    return " ".join(text.split()).rstrip(",;").strip()
+    return " ".join(text.split()).rstrip(" ,;")
 
 
 def find_quotes(prompt: str) -> list[Quote]:

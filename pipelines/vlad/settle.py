@@ -35,6 +35,7 @@ def settle(
     """
     boxes = [list(e.box.as_list()) for e in elements]
     free = [e.kind in ("text", "object") and not e.locked for e in elements]
+    solid = [e.kind in ("text", "object") for e in elements]
     homes = containers(elements)
     for i, place in enumerate(places):
         if place and free[i]:
@@ -48,7 +49,7 @@ def settle(
             if e.kind == "text":
                 _enlarge(boxes[i], e, homes[i], fonts)
     for attempt in range(6):
-        if _separate(boxes, free, homes):
+        if _separate(boxes, solid, free, homes):
             break
         for i, e in enumerate(elements):
             if free[i]:
@@ -130,7 +131,7 @@ def _inside(b: list[float], home: Box) -> None:
 
 def _enlarge(b: list[float], e: Element, home: Box, fonts: FontBook) -> None:
     """Grow a text's box about its centre until its letters can be read, as far as its container allows."""
-    for _ in range(5):
+    for _ in range(12):
         fitted = fit_text(e.text, e.font or "", Box.clipped(*b), fonts)
         if fitted.x_height >= LETTERS:
             return
@@ -144,26 +145,49 @@ def _scale(b: list[float], k: float) -> None:
         b[axis], b[axis + 2] = c - half, c + half
 
 
-def _separate(boxes: list[list[float]], free: Sequence[bool], homes: Sequence[Box], rounds: int = 24) -> bool:
-    """Push overlapping texts and objects apart along the shorter way; True when none overlaps any more."""
-    solid = [i for i, f in enumerate(free) if f]
+def _separate(
+    boxes: list[list[float]], solid: Sequence[bool], free: Sequence[bool], homes: Sequence[Box], rounds: int = 24
+) -> bool:
+    """Push overlapping solid boxes apart along the shorter way that has room; True when none overlaps any more."""
+    pairs = [(i, j) for i, s in enumerate(solid) if s for j in range(i + 1, len(solid)) if solid[j]]
+    pairs = [(i, j) for i, j in pairs if free[i] or free[j]]
     for _ in range(rounds):
         clear = True
-        for n, i in enumerate(solid):
-            for j in solid[n + 1 :]:
-                a, b = boxes[i], boxes[j]
-                depth = [min(a[k + 2], b[k + 2]) - max(a[k], b[k]) + GAP for k in (0, 1)]
-                if min(depth) <= GAP / 2:
-                    continue
-                clear = False
-                k = 0 if depth[0] < depth[1] else 1
-                sign = 1 if a[k] + a[k + 2] <= b[k] + b[k + 2] else -1
-                for box, way, home in ((a, -sign, homes[i]), (b, sign, homes[j])):
-                    box[k] += way * depth[k] / 2
-                    box[k + 2] += way * depth[k] / 2
-                    _inside(box, home)
+        for i, j in pairs:
+            depth = _depth(boxes[i], boxes[j])
+            if min(depth) <= GAP / 2:
+                continue
+            clear = False
+            for axis in sorted((0, 1), key=lambda k: depth[k]):
+                if _push(boxes, i, j, axis, depth[axis], free, homes):
+                    break
         if clear:
             return True
+    return False
+
+
+def _depth(a: list[float], b: list[float]) -> list[float]:
+    """How far two boxes reach into each other along x and y, the gap between boxes counted in."""
+    return [min(a[k + 2], b[k + 2]) - max(a[k], b[k]) + GAP for k in (0, 1)]
+
+
+def _push(
+    boxes: list[list[float]], i: int, j: int, k: int, depth: float, free: Sequence[bool], homes: Sequence[Box]
+) -> bool:
+    """Move the free ones of a pair apart along one axis, to either side; False, and nothing moved, if no help."""
+    before = list(boxes[i]), list(boxes[j])
+    first = 1 if boxes[i][k] + boxes[i][k + 2] <= boxes[j][k] + boxes[j][k + 2] else -1
+    share = depth / (free[i] + free[j])
+    for sign in (first, -first):
+        extra = 0.0 if sign == first else (boxes[i][k + 2] - boxes[i][k] + boxes[j][k + 2] - boxes[j][k]) - depth
+        for n, way in ((i, -sign), (j, sign)):
+            if free[n]:
+                step = way * (share + max(0.0, extra) / (free[i] + free[j]))
+                boxes[n][k], boxes[n][k + 2] = boxes[n][k] + step, boxes[n][k + 2] + step
+                _inside(boxes[n], homes[n])
+        if _depth(boxes[i], boxes[j])[k] < 0.6 * depth:
+            return True
+        boxes[i][:], boxes[j][:] = before
     return False
 
 

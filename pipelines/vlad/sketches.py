@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pipelines.colours import to_rgb
 from pipelines.images import to_images
 from pipelines.models.autoencoder import Autoencoder
 from pipelines.models.sketch import SKETCH_STYLES, SketchHead, sketch_pictures
 from pipelines.types import Element, Layout
+from pipelines.vlad.prompt import understand
 from pipelines.vlad.text import phrase_of
+from pipelines.vlad.tint import tinted
 
 Key = tuple[str, str, int]  # phrase, style, variant
 KEPT = 512
@@ -24,9 +28,17 @@ def sketched(element: Element) -> bool:
     return element.kind == "object" or (element.kind == "background" and element.style in ("texture", "photo"))
 
 
+@lru_cache(4096)
+def drawn_name(text: str) -> str:
+    """The name under which the head has learned a thing ("cute kitten" -> "cat"), or the text itself."""
+    parts = [p for p in understand(f"a picture of a {text}").parts if p.kind == "object"]
+    return parts[0].name or text if len(parts) == 1 else text
+
+
 def key_of(element: Element) -> Key:
-    variant = element.variant if element.kind == "background" else 0
-    return phrase_of(element.kind, element.text), element.style, variant
+    if element.kind == "background":
+        return phrase_of("background", element.text), element.style, element.variant
+    return drawn_name(element.text), element.style, 0
 
 
 def trimmed(picture: Image.Image, least: int = 48) -> Image.Image:
@@ -63,9 +75,14 @@ class Sketcher:
         while self.keep is not None and len(self.known) > max(self.keep, len(keys)):
             self.known.popitem(last=False)
 
+    def _object(self, element: Element) -> Image.Image:
+        picture = self.known[key_of(element)]
+        wished = element.colour if element.style != "mono" else None
+        return tinted(picture, to_rgb(wished)) if wished else picture
+
     def pictures(self, layout: Layout) -> tuple[dict[int, Image.Image], Image.Image | None]:
         """RGBA sketches by element index, and the background's RGB sketch or None; `prepare` comes first."""
-        objects = {i: self.known[key_of(e)] for i, e in enumerate(layout.elements) if e.kind == "object"}
+        objects = {i: self._object(e) for i, e in enumerate(layout.elements) if e.kind == "object"}
         ground = layout.background
         view = self.known[key_of(ground)].convert("RGB") if ground is not None and sketched(ground) else None
         return objects, view

@@ -2,8 +2,8 @@
 
 A word the lexicon knows is an object unless it only says what kind of thing follows ("coffee shop", "cat lover").
 Before a word for the picture itself it stays one ("a cat poster"). Nouns that nobody knows are objects when the
-prompt puts them in the
-picture: after of, with, featuring, showing, holding, wearing and the like, or as the first noun.
+prompt puts them in the picture: after of, with, featuring, showing, holding, wearing and the like, or as the first
+noun.
 """
 
 from __future__ import annotations
@@ -82,6 +82,8 @@ def _read_noun(reading: Reading, lexicon: Lexicon, words: list[str], i: int, thi
     size = panel[0] if panel else 0
     if known and _better_inside(reading, lexicon, words, i, known[0]):
         return
+    if words[i] == "painting" and not things.documents and not any(item.kind == "panel" for item in things.items):
+        known = None
     if known and known[0] > size and not (size and _ends_with_panel(words, i, known[0])):
         _read_object(reading, lexicon, words, i, known, things)
     elif panel:
@@ -226,6 +228,8 @@ def _stands_as_noun(reading: Reading, i: int, things: Things) -> bool:
     left = reading.masked[reading.words[i - 1].end : reading.words[i].start] if i else ""
     end = reading.words[i].end
     right = reading.masked[end : end + 1]
+    if MARK in left:  # right behind a text: "'Best Dad' cup"
+        return True
     if before and before not in STOP_WORDS:
         j = i - 1
         while j > 0 and reading.joined(j - 1) and reading.words[j - 1].text not in STOP_WORDS | set(NUMBERS):
@@ -265,7 +269,7 @@ def _before(reading: Reading, i: int) -> tuple[int, int, list[str]]:
 def _coloured_start(reading: Reading, i: int) -> int:
     """First of the colour and size words directly in front of word i."""
     j = i
-    while j > 0 and reading.joined(j - 1):
+    while j > 0 and i - j < 4 and reading.joined(j - 1):
         word = reading.words[j - 1].text
         if word not in TONES and word not in SIZES and not any(word in key.split() for key in COLOUR_RGB):
             break
@@ -285,7 +289,7 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
     start, end = reading.words[first].start, reading.words[i + n - 1].end
     text = " ".join([*adjectives, name.singular])[:200]
     if not name.plural and reading.low[start:end] != text.lower():
-        text = reading.prompt[start:end]  # "T shirt" for "t-shirt"
+        text = reading.prompt[start:end][:200]  # "T shirt" for "t-shirt"
     reading.take(start, end)
     item = Item("object", text, start, end, _limited(count, text, things), name=name.object)
     item.colour = colours[0] if colours else None

@@ -12,15 +12,25 @@ from __future__ import annotations
 import re
 
 from pipelines.vlad.lexicon import default_lexicon
-from pipelines.vlad.nouns import COLOUR_RGB, DOCUMENT_HEADS, FONT_WORDS, NUMBERS, ORGANISATIONS, PANELS, TEXT_NOUNS
+from pipelines.vlad.nouns import (
+    COLOUR_RGB,
+    DOCUMENT_HEADS,
+    FONT_WORDS,
+    NUMBERS,
+    ORGANISATIONS,
+    PANELS,
+    PATTERNS,
+    PLACES,
+    TEXT_NOUNS,
+)
 from pipelines.vlad.reading import MARK, Item, Reading
 
 MOST_WORDS = 16
 _LEAD = rf"\s*(?::|-)?\s+(?:(?:the|these|a|an)?\s*(?:{TEXT_NOUNS})\s*:?\s+)?"
 _SAYS = re.compile(
-    r"\b(?:says?|saying|said|stating|states|(?<!a )(?<!the )spells?(?: out)?|spelling(?: out)?|spelled|titled|"
-    r"entitled|captioned|labell?ed(?: as)?|inscribed(?: with)?|engraved with|emblazoned with|printed with|shouting|yelling)"
-    + _LEAD
+    r"\b(?:says?|saying|said|stating|states|shouting|yelling|titled|entitled|captioned|labell?ed(?: as)?|"
+    r"(?<!a )(?<!the )spells?(?: out)?|spelling(?: out)?|spelled|"
+    r"inscribed(?: with)?|engraved with|emblazoned with|printed with)" + _LEAD
 )
 _READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
 _NAMED = re.compile(r"\b(?:named|called)" + _LEAD)
@@ -61,9 +71,9 @@ _BREAK = re.compile(
 )
 _ABBREVIATION = re.compile(r"(?:\b(?:est|no|vol|mr|mrs|ms|dr|st|vs|co|inc|ltd|jr|sr|feat|ft)|\b[a-z]|\d)\.$")
 _NOT_TEXT = frozenset(
-    "on in at with by for from above below of and or to is are was should must would will can that which this it that's "
-    "about like as says say saying reads read reading said written shown goes using inside under over next near "
-    "beside".split()
+    "on in at with by for from above below of and or to is are was should must would will can that which this it "
+    "that's about like as says say saying reads read reading said written shown goes using inside under over next "
+    "near beside".split()
 )
 _READABLE = frozenset(
     "book books newspaper magazine letter map menu story novel paper comic bible script quietly".split()
@@ -141,7 +151,7 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
 
 
 def _word_before(masked: str, position: int) -> str:
-    found = re.search(rf"([\w']+|{MARK})\s*[\"'”’»]?\s*$", masked[:position])
+    found = re.search(rf"([\w']+|{MARK})\s*[\"'”’»]?\s*$", masked[max(0, position - 60) : position])
     return found.group(1) if found else ""
 
 
@@ -167,6 +177,8 @@ def _carries_text(word: str) -> bool:
         return True
     if word in ("headline", "slogan", "front", "back", "case", "box", "design", "one", "board", "print", "tattoo"):
         return True
+    if word in ("background", "backdrop") or word in PATTERNS or word in PLACES:
+        return True  # the end of a description of the picture
     name = default_lexicon().get(word)
     return name is not None and name.group in ("objects", "food & drink", "activities", "travel & places")
 
