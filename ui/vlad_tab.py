@@ -25,7 +25,8 @@ from ui.editing import Desk
 log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-ECHO_S = 1.5
+ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
+LATE_S = 1.0  # seconds in which a report may still arrive after Stop
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
@@ -227,9 +228,12 @@ class Handlers:
                 yield (*skips(VIEW), *values, gr.skip())
 
     @staticmethod
-    def stopped() -> tuple[str, Any]:
-        """What the status says after Stop."""
-        return render.message("Stopped", "press Draw to start again"), gr.Button(interactive=False)
+    def stopped() -> Generator[Values, None, None]:
+        """What the status says after Stop; said again when a report that was on its way has arrived."""
+        said = render.message("Stopped", "press Draw to start again")
+        yield said, gr.Button(interactive=False)
+        time.sleep(LATE_S)
+        yield said, gr.skip()
 
     # -- editing ------------------------------------------------------------------------------------------------------
 
@@ -525,7 +529,7 @@ def _wire_draw(page: Page, do: Handlers) -> None:
         **MODEL,
     )
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
-    page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], queue=False, **PRIVATE)
+    page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], **PRIVATE)
 
 
 def _wire_edits(page: Page, do: Handlers) -> None:

@@ -17,8 +17,9 @@ from pipelines.types import FULL, Box, Element, Layout
 from pipelines.vlad.canvas import draw_canvas
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import load_encoder, load_part
-from training import align, autoencoder, tlg, vfe
+from training import align, autoencoder, sketch, tlg, vfe
 from training.checkpoints import publish, save_part
+from training.data.assets import Assets
 from training.loop import Log, RunConfig, fit, learning_rate
 from training.posters import load_posters
 
@@ -119,6 +120,20 @@ def test_alignment_stage_writes_parts_that_load(weights: Path) -> None:
     assert moved and any(p.abs().sum() > 0 for p in moved)  # B starts at zero: training has moved it
     for part in ("ccm", "vision", "tlg"):
         load_part(part, weights)
+
+
+def test_sketch_stage_learns_every_drawing_and_names_its_views(
+    tmp_path: Path, weights: Path, small_cache: Path
+) -> None:
+    stage = sketch.SketchStage(
+        Assets(small_cache), weights, 4, width=16, blocks=1, channels=8, latent=4, convolutions=1
+    )
+    assert stage.targets.latent.shape[1:] == (4, 16, 16) and stage.targets.opacity.shape[1:] == (1, 64, 64)
+    fit(stage, smoke(sketch.CONFIGS), tmp_path)
+    head = load_part("sketch", tmp_path)
+    learned = head.config.views["a forest"]
+    assert head.view("a forest", learned[0]) == learned[0] and head.view("a forest", 15) in learned
+    assert {"trained_name_mse", "held_out_alias_mse"} <= set(rows(tmp_path)[-1])
 
 
 def test_layout_stage(tmp_path: Path, posters: Path, weights: Path) -> None:

@@ -1,0 +1,409 @@
+"""The prompt reader: texts, objects, panels, backgrounds, looks, places, relations, errors and robustness."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from pipelines.colours import COLOURS, to_hex
+from pipelines.errors import BadPrompt
+from pipelines.types import MAX_ELEMENTS, STYLES
+from pipelines.vlad.lexicon import default_lexicon, plural_of, singular_of
+from pipelines.vlad.prompt import MAX_PROMPT, MAX_TEXTS, Part, quoted_words, understand
+from pipelines.vlad.quotes import find_quotes, normalise
+
+PLACES = {
+    None, "top", "bottom", "left", "right", "centre", "top left", "top right", "bottom left", "bottom right",
+}  # fmt: skip
+
+
+def hex_of(name: str) -> str:
+    return to_hex(COLOURS[name])
+
+
+def texts(prompt: str) -> list[str]:
+    return [p.text for p in understand(prompt).parts if p.kind == "text"]
+
+
+def objects(prompt: str) -> list[tuple[str, int]]:
+    return [(p.name or p.text, p.count) for p in understand(prompt).parts if p.kind == "object"]
+
+
+def panels(prompt: str) -> list[str | None]:
+    return [p.style for p in understand(prompt).parts if p.kind == "panel"]
+
+
+def text_part(prompt: str, index: int = 0) -> Part:
+    return [p for p in understand(prompt).parts if p.kind == "text"][index]
+
+
+# ---- whole prompts as people write them
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written", "shown", "shapes"),
+    [
+        ("A storefront with 'Hello World' written on it.", ["Hello World"], [], ["sign"]),
+        ("Thanksgiving 'Fam' Mens T Shirt", ["Fam"], [("t-shirt", 1)], []),
+        ("a birthday cake that says happy birthday", ["happy birthday"], [("birthday cake", 1)], []),
+        ('A poster titled "Flower", 3 tulips on a sky blue background', ["Flower"], [("tulip", 3)], []),
+        ("logo for a coffee shop named 'Bean There'", ["Bean There"], [("cup of coffee", 1)], []),
+        ("logo for a coffee shop called Bean There", ["Bean There"], [("cup of coffee", 1)], []),
+        (
+            "a green book cover with the title 'The Lost Garden' by Ann Lee",
+            ["The Lost Garden", "Ann Lee"], [], ["book"],
+        ),
+        (
+            'A raccoon wearing a hat, holding a sign that says "Free hugs"',
+            ["Free hugs"], [("raccoon", 1), ("sun hat", 1)], ["sign"],
+        ),
+        ("two red apples to the left of a banana", [], [("red apple", 2), ("banana", 1)], []),
+        ("neon sign that reads 24 HOURS on a brick wall", ["24 HOURS"], [], []),
+        ('a photo of a beach with the words "Wish you were here"', ["Wish you were here"], [], []),
+        ("Happy birthday card for Mia", [], [("birthday cake", 1)], []),
+        ("Sale 50% off", ["Sale 50% off"], [], []),
+        ("a sale sticker: 50% OFF", ["50% OFF"], [], ["burst"]),
+        ("stop sign that says STOP in a green meadow", ["STOP"], [], ["octagon"]),
+        ("a dog saying \"Woof!\" next to a cat", ["Woof!"], [("dog", 1), ("cat", 1)], ["speech"]),
+        ("two books and a pencil", [], [("book", 2), ("pencil", 1)], []),
+        ("a cat reading a book", [], [("cat", 1), ("book", 1)], []),
+        ("a narwhal with a top hat", [], [("narwhal", 1), ("top hat", 1)], []),
+        ("🐱🐱 with \"meow\"", ["meow"], [("cat face", 2)], []),
+        ("плакат с надписью «Привет мир»", ["Привет мир"], [], []),
+        ("A sign that says welcome home, with three balloons", ["welcome home"], [("balloon", 3)], ["sign"]),
+    ],
+)  # fmt: skip
+def test_demo_prompts(prompt: str, written: list[str], shown: list[tuple[str, int]], shapes: list[str]) -> None:
+    assert texts(prompt) == written
+    assert objects(prompt) == shown
+    assert panels(prompt) == shapes
+
+
+# ---- texts
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("'one' \"two\" “three” ‘four’ „five“ «six» ‹seven› 「eight」 `nine`",
+         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]),
+        ("a sign 'Don't Panic'", ["Don't Panic"]),
+        ("a sign 'Rock ’n’ Roll'", ["Rock ’n’ Roll"]),
+        ("a shop sign 'James' Books'", ["James' Books"]),
+        ("the boys' club sign says 'Go'", ["Go"]),
+        ("a '90s party poster with 'Disco'", ["Disco"]),
+        ('a 24" screen poster', []),
+        ("\"He said 'hi'\" on a poster", ["He said 'hi'"]),
+        ('"Fresh Bread," a poster', ["Fresh Bread"]),
+        ('"" a cat', []),
+        ("a poster 'first' and 'second' and 'third'", ["first", "second", "third"]),
+        ('poster with "two\nlines"', ["two lines"]),
+    ],
+)  # fmt: skip
+def test_quotes(prompt: str, expected: list[str]) -> None:
+    assert texts(prompt) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a cake that says happy birthday on a pink background", ["happy birthday"]),
+        ("a mug saying good morning sunshine", ["good morning sunshine"]),
+        ("a poster with the words never give up and a picture of a dog", ["never give up"]),
+        ("a poster that reads love is all around in red letters", ["love is all around"]),
+        ("a sign with welcome home written on it", ["welcome home"]),
+        ("a poster titled The Great Escape featuring a rabbit", ["The Great Escape"]),
+        ("a sign that says no dogs on the beach", ["no dogs on the beach"]),
+        ("a sign that says Est. 1920 on a wall", ["Est. 1920"]),
+        ("a road sign. It says Slow Down.", ["Slow Down"]),
+        ("poster, text: Open Day", ["Open Day"]),
+        ("a sign reading wet paint", ["wet paint"]),
+        ("a girl reading a newspaper", []),
+        ("a dog named Rex", []),
+        ("the text at the bottom of a poster with a cat", []),
+        ("a poster with bold text", []),
+    ],
+)
+def test_unquoted_texts(prompt: str, expected: list[str]) -> None:
+    assert texts(prompt) == expected
+
+
+def test_unclosed_quote_takes_the_rest_of_the_line() -> None:
+    found = understand('a sign that says "Hello there\non a red background')
+    assert [p.text for p in found.texts] == ["Hello there"]
+    assert found.background.colour == hex_of("red")
+    assert any("not closed" in w for w in found.warnings)
+
+
+def test_words_for_reading_back() -> None:
+    assert quoted_words("a sign 'Don't stop!' and \"50% off, from 9.30pm\"") == [
+        "Don't", "stop", "50%", "off", "from", "9.30pm",
+    ]  # fmt: skip
+    assert quoted_words("a cat") == []
+
+
+# ---- objects
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "count", "colour"),
+    [
+        ("a poster with a red balloon", "red balloon", 1, "red"),
+        ("a poster with four navy blue balloons", "navy blue balloon", 4, "navy blue"),
+        ("a poster with 12 cats", "cat", 9, None),
+        ("a poster with a couple of mice", "mouse", 2, None),
+        ("a poster with balloons", "balloon", 3, None),
+        ("a poster with an apple pie", "apple pie", 1, None),
+        ("a poster with Santa Claus", "Santa Claus", 1, None),
+        ("a poster with daffodils", "daffodil", 3, None),
+    ],
+)
+def test_objects(prompt: str, text: str, count: int, colour: str | None) -> None:
+    (part,) = (p for p in understand(prompt).parts if p.kind == "object")
+    assert part.text.lower() == text.lower()
+    assert part.count == count
+    assert part.colour == (hex_of(colour) if colour else None)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["a poster in a bold style", "a card with love", "a sign on a coral background", "a logo without a cat", "a film poster"],
+)  # fmt: skip
+def test_words_that_are_no_objects(prompt: str) -> None:
+    assert objects(prompt) == []
+
+
+def test_style_of_objects() -> None:
+    assert [p.style for p in understand("a cat, 3D render").parts if p.kind == "object"] == ["3d"]
+    assert [p.style for p in understand("a cat, flat design").parts if p.kind == "object"] == ["flat"]
+    silhouette = understand("a black silhouette of a cat").parts[1]
+    assert (silhouette.style, silhouette.colour) == ("mono", hex_of("black"))
+    assert understand("neon sign with a cat and 'OPEN'").parts[1].style == "mono"
+
+
+def test_too_many_objects_are_reduced_with_a_warning() -> None:
+    found = understand("nine cats, nine dogs, nine foxes and nine owls")
+    assert sum(p.count for p in found.parts if p.kind == "object") <= 24
+    assert found.warnings
+
+
+# ---- background, panel and letter colours
+
+
+@pytest.mark.parametrize(
+    ("prompt", "style", "colour", "accent"),
+    [
+        ("a cat on a navy blue background", "plain", "navy blue", None),
+        ("a cat on a navy striped background", "stripes", "navy blue", None),
+        ("a cat on a pink gradient", "gradient", "pink", None),
+        ("a cat with a teal polka dot background", "dots", "teal", None),
+        ("a cat on a cream background with a gold border", "border", "cream", "gold"),
+        ("a cat on a white background with a red strip along the bottom", "split", "white", "red"),
+        ("a cat, burgundy background", "plain", "maroon", None),
+        ("a cat. Background: grey", "plain", "gray", None),
+        ("a cat, the background is light blue", "plain", "light blue", None),
+        ("a cat on black", "plain", "black", None),
+        ("a violet poster with a cat", "plain", "purple", None),
+        ("a cat under a night sky", "gradient", "navy blue", None),
+    ],
+)
+def test_drawn_backgrounds(prompt: str, style: str, colour: str, accent: str | None) -> None:
+    found = understand(prompt).background
+    assert (found.style, found.colour) == (style, hex_of(colour))
+    assert found.accent == (hex_of(accent) if accent else None)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "style", "text"),
+    [
+        ("a fox in a forest", "photo", "a forest"),
+        ("a mug on a wooden table", "texture", "wood"),
+        ("a sign on a brick wall background", "texture", "brick wall"),
+        ("a car with a city street in the background", "photo", "a city street"),
+        ("a bird in front of a cloudy sky", "photo", "a cloudy sky"),
+        ("a photo of a beach", "photo", "a seaside promenade"),
+        ("a boat on the sea", "texture", "water"),
+    ],
+)
+def test_backgrounds_by_place(prompt: str, style: str, text: str) -> None:
+    found = understand(prompt).background
+    assert (found.style, found.text) == (style, text)
+    assert found.colour is not None and found.span is not None
+
+
+def test_background_that_is_not_mentioned() -> None:
+    found = understand("a cat").background
+    assert (found.kind, found.span, found.colour, found.style) == ("background", None, None, None)
+
+
+def test_colours_belong_to_the_right_part() -> None:
+    found = understand("a yellow badge with a red heart and 'Winner' in navy letters on a white background")
+    colours = {p.kind: p.colour for p in found.parts}
+    assert colours == {
+        "background": hex_of("white"), "panel": hex_of("yellow"), "object": hex_of("red"), "text": hex_of("navy blue"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prompt", "colour", "font"),
+    [
+        ("'SALE' in red script letters", "red", "script"),
+        ("'SALE' in large bold yellow letters", "yellow", "heavy sans-serif"),
+        ("a poster with maroon text 'SALE'", "maroon", None),
+        ("a poster that says 'SALE' in gold", "gold", None),
+        ("'SALE' in a serif font", None, "serif"),
+        ("'SALE' in bold serif letters", None, "serif"),
+        ("'SALE' handwritten, in handwritten letters", None, "handwritten"),
+        ("'SALE' in typewriter font", None, "monospace"),
+        ("'SALE' in condensed sans-serif letters", None, "condensed sans-serif"),
+        ("In white letters: 'SALE'", "white", None),
+        ("a cake with 'SALE' written in pink icing", "pink", None),
+    ],
+)
+def test_looks_of_letters(prompt: str, colour: str | None, font: str | None) -> None:
+    part = text_part(prompt)
+    assert part.colour == (hex_of(colour) if colour else None)
+    assert part.font_category == font
+
+
+def test_looks_of_several_texts() -> None:
+    prompt = "'SALE' in big red letters and 'today' in white script"
+    assert text_part(prompt).colour == hex_of("red")
+    assert (text_part(prompt, 1).colour, text_part(prompt, 1).font_category) == (hex_of("white"), "script")
+    assert text_part("neon sign saying 'OPEN'").style == "glow"
+
+
+# ---- places and relations
+
+
+@pytest.mark.parametrize(
+    ("prompt", "places"),
+    [
+        ("'A' at the top and 'B' at the bottom", ["top", "bottom"]),
+        ("at the top 'A', in the middle 'B', at the bottom 'C'", ["top", "centre", "bottom"]),
+        ("'Hello' in large yellow letters at the bottom", ["bottom"]),
+        ("'Hello' in the top left corner and a cat on the right", ["top left", "right"]),
+        ("a poster with 'Hello' in the lower right corner", ["bottom right"]),
+        ("a cat on the left and a dog on the right", ["left", "right"]),
+        ("a cat and 'Hello'", [None, None]),
+    ],
+)
+def test_places(prompt: str, places: list[str | None]) -> None:
+    assert [p.place for p in understand(prompt).parts if p.kind in ("text", "object")] == places
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first", "relation", "second"),
+    [
+        ("a cat to the left of a dog", "cat", "left of", "dog"),
+        ("a cat to the right of a dog", "dog", "left of", "cat"),
+        ("two cats above three dogs", "cat", "above", "dog"),
+        ("a cat below a dog", "dog", "above", "cat"),
+        ("a cat and a dog side by side", "cat", "left of", "dog"),
+        ("a cat on top and a dog below", "cat", "above", "dog"),
+        ("an astronaut riding a horse", "astronaut", "above", "horse"),
+        ("a poster with 'A' above 'B'", "A", "above", "B"),
+        ("with the headline 'A' and 'B' below it", "A", "above", "B"),
+        ("a poster that reads 'A' and below it 'B'", "A", "above", "B"),
+    ],
+)
+def test_relations(prompt: str, first: str, relation: str, second: str) -> None:
+    found = understand(prompt)
+    assert [(found.parts[a].text, r, found.parts[b].text) for a, r, b in found.relations] == [(first, relation, second)]
+
+
+# ---- form of the result
+
+
+def test_spans_and_order() -> None:
+    found = understand('A red badge with the text "Top Chef" and two owls on a mint background')
+    assert [p.kind for p in found.parts] == ["background", "panel", "text", "object"]
+    words = [found.prompt[slice(*p.span)] for p in found.parts if p.span]
+    assert words == ["mint background", "badge", "Top Chef", "owls"]
+    assert found.caption == "A red badge and two owls on a mint background"
+
+
+def test_prompt_is_normalised() -> None:
+    assert normalise("  a\u200b  cafe\u0301 \r\n\r\n 'x'\u202e ") == "a café\n'x'"
+    assert understand("a\t cat").prompt == "a cat"
+    assert find_quotes("no quotes, it's fine") == []
+
+
+@pytest.mark.parametrize("prompt", ["", "   \n ", "\u200b", "!!!", "of the and"])
+def test_prompts_that_name_nothing(prompt: str) -> None:
+    with pytest.raises(BadPrompt, match=r"^The prompt|^Nothing"):
+        understand(prompt)
+
+
+def test_limits() -> None:
+    with pytest.raises(BadPrompt, match="2,001 characters"):
+        understand("a" * (MAX_PROMPT + 1))
+    with pytest.raises(BadPrompt, match=f"{MAX_TEXTS + 1} texts"):
+        understand(" ".join(f"'t{i}'" for i in range(MAX_TEXTS + 1)))
+    with pytest.raises(BadPrompt, match="300 characters"):
+        understand('"' + "x" * 300 + '"')
+    assert len(understand(" ".join(f"'t{i}'" for i in range(MAX_TEXTS))).texts) == MAX_TEXTS
+
+
+def test_plurals() -> None:
+    assert [plural_of(n) for n in ("cup of coffee", "wolf", "cherry", "box")] == [
+        "cups of coffee", "wolves", "cherries", "boxes",
+    ]  # fmt: skip
+    assert [singular_of(n) for n in ("daffodils", "wolves", "cherries", "boxes", "glass")] == [
+        "daffodil", "wolf", "cherry", "box", "glass",
+    ]  # fmt: skip
+
+
+def test_every_known_object_is_found_by_its_name() -> None:
+    lexicon = default_lexicon()
+    assert len(lexicon.records) > 1000
+    names = [r["name"] for r in lexicon.records.values() if r["group"] in ("animals & nature", "food & drink")]
+    missed = [n for n in names if (n, 1) not in objects(f"a poster with a {n} and 'Hi'")]
+    assert len(missed) <= 0.01 * len(names), missed
+
+
+# ---- robustness
+
+
+def _check(prompt: str) -> None:
+    """Reads a prompt; either a sentence of refusal or a valid result."""
+    try:
+        found = understand(prompt)
+    except BadPrompt as e:
+        assert str(e).endswith(".")
+        return
+    assert [p.kind for p in found.parts].count("background") == 1 and found.parts[0].kind == "background"
+    assert sum(p.count for p in found.parts) <= MAX_ELEMENTS
+    for p in found.parts:
+        assert p.style is None or p.style in STYLES[p.kind]
+        assert p.place in PLACES and 1 <= p.count <= 9
+        assert p.span is None or 0 <= p.span[0] < p.span[1] <= len(found.prompt)
+        assert p.kind not in ("text", "object") or 0 < len(p.text.strip()) <= 200
+        if p.kind == "text" and p.span:
+            assert " ".join(found.prompt[slice(*p.span)].split()) == p.text
+    assert all(a != b and r in ("left of", "above") for a, r, b in found.relations)
+
+
+def test_random_strings() -> None:
+    rng = random.Random(7)
+    signs = "ab AB 'Z \"“”‘’„«»「」`´,.;:!?-–(){}[]\n\t\u200b\u202e\u0301İßя🐱❤️שع你 09%$€&@#\\^*+?|\x00\x01\ud800"
+    words = (
+        "a an the of on in with and says saying reading named 'X' \"Y\" background red blue letters above below left "
+        "right top bottom text: cat cats two 99 sign book poster photo border at to it written bold serif , . ' \""
+    ).split()
+    for _ in range(400):
+        _check("".join(rng.choices(signs, k=rng.choice((3, 30, 300)))))
+        _check(" ".join(rng.choices(words, k=rng.choice((4, 20, 120)))))
+    for word in words:
+        _check(" ".join([word] * 300))
+
+
+def test_speed() -> None:
+    prompt = "A green book cover with 'The Lost Garden' in gold script letters at the top and two foxes in a forest"
+    understand(prompt)
+    start = time.perf_counter()
+    for _ in range(20):
+        understand(prompt)
+    assert (time.perf_counter() - start) / 20 < 0.05
