@@ -14,9 +14,13 @@ from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+for _name in ("NO_PROXY", "no_proxy"):  # the server asks itself whether it is up; a proxy must not be in between
+    os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1", "localhost")))
 with suppress(ImportError):
     import spaces  # type: ignore[import-not-found]  # noqa: F401  (on ZeroGPU: before torch)
 
+from pipelines.config import get_preset  # noqa: E402
+from pipelines.errors import UserError  # noqa: E402
 from ui.backend import Backend  # noqa: E402
 from ui.demo import build, launch  # noqa: E402
 
@@ -51,10 +55,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Prompt to layout to picture, in the browser.")
     parser.add_argument("--preset", default=os.environ.get("VLAD_PRESET", "mini"), help="which weights (default: mini)")
     parser.add_argument("--host", default=None, help="address to listen on (default: GRADIO_SERVER_NAME or 127.0.0.1)")
-    parser.add_argument(
-        "--port", type=int, default=None, help="port (default: GRADIO_SERVER_PORT or the first free one)"
-    )
-    return parser.parse_args(argv)
+    parser.add_argument("--port", type=int, default=None, help="default: GRADIO_SERVER_PORT or a free one")
+    args = parser.parse_args(argv)
+    try:
+        get_preset(args.preset)
+    except UserError as e:
+        parser.error(str(e))
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -64,7 +71,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     models = backend(args.preset)
     demo = build(models)
-    launch(demo, args.host, args.port)
+    try:
+        launch(demo, args.host, args.port)
+    except OSError as e:
+        raise SystemExit(
+            f"The server could not start ({e}); choose another address or port with --host and --port."
+        ) from e
     models.start()
     demo.block_thread()
 

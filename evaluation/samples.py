@@ -41,7 +41,8 @@ def main() -> None:
         lines.append(f"| {seed} | {prompt} |")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     sheet(pictures).save(args.out, optimize=True)
-    text = "# Samples\n\nLeft to right, top to bottom; default settings; `python -m evaluation.samples` draws them again.\n\n"
+    about = "Left to right, top to bottom; default settings; `python -m evaluation.samples` draws them again."
+    text = f"# Samples\n\n{about}\n\n"
     args.out.with_suffix(".md").write_text(text + "\n".join(lines) + "\n", "utf-8")
 
 

@@ -157,7 +157,9 @@ class SketchStage:
         self.shares = shares / shares.sum()
 
     def modules(self) -> nn.Module:
-        model = SketchHead(text_width=self.embedding.shape[1], views=self.views, **self.sizes)
+        names = torch.unique(torch.tensor([i for choice in self.choices for i in choice.tolist()]))
+        model = SketchHead(self.embedding.shape[1], views=self.views, anchors=len(names), **self.sizes)
+        model.anchor.copy_(self.embedding[names.to(self.device)])
         return model.to(self.device, memory_format=torch.channels_last)
 
     def batch(self, step: int, size: int) -> tuple[Tensor, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import gradio as gr
@@ -76,7 +77,7 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, **
         "enable_monitoring": False,
         "pwa": False,
         "ssr_mode": False,
-        "mcp_server": True,
+        "mcp_server": find_spec("mcp") is not None,
         "max_file_size": "2mb",
         "max_threads": 16,
         "allowed_paths": [],

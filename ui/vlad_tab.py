@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
+KEEP_S = 3600  # seconds that an exported layout stays on the disk
 LATE_S = 1.0  # seconds in which a report may still arrive after Stop
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
@@ -104,9 +106,16 @@ class Handlers:
         """The download button with the layout as a JSON file."""
         if layout is None:
             return gr.DownloadButton(value=None, interactive=False)
+        self.tidy()
         path = Path(tempfile.mkdtemp(dir=self.folder)) / "layout.json"
         path.write_text(json.dumps(layout.to_dict(), indent=1, ensure_ascii=False), "utf-8")
         return gr.DownloadButton(value=str(path), interactive=True)
+
+    def tidy(self) -> None:
+        """Remove exported layouts older than KEEP_S seconds."""
+        for old in self.folder.iterdir():
+            if time.time() - old.stat().st_mtime > KEEP_S:
+                shutil.rmtree(old, ignore_errors=True)
 
     def live(self, prompt: str, desk: Desk) -> tuple[str, str]:
         """How the prompt is understood while it is typed, and a note when the plan is older than the prompt."""

@@ -38,6 +38,7 @@ class SketchHead(ModelMixin, ConfigMixin):
     Args:
         text_width: D of t_i. variants: how many drawings of one name a style may have (views of a photograph).
         views: kind of background -> the variants that were learned.
+        anchors: number of learned names whose embeddings are kept, so that an unknown name can take the nearest one's.
     """
 
     @register_to_config
@@ -52,6 +53,7 @@ class SketchHead(ModelMixin, ConfigMixin):
         variants: int = 16,
         convolutions: int = 3,
         views: dict[str, list[int]] | None = None,
+        anchors: int = 1,
     ) -> None:
         super().__init__()
         self.name_in = nn.Linear(text_width, width)
@@ -65,8 +67,18 @@ class SketchHead(ModelMixin, ConfigMixin):
             *[ResBlock(channels) for _ in range(convolutions)],
             nn.SiLU(),
         )
+        self.register_buffer("anchor", torch.zeros(anchors, text_width))
         self.latent_out = nn.Conv2d(channels, latent, 3, padding=1)
         self.opacity_out = nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1), nn.PixelShuffle(4))
+
+    def nearest(self, t_i: Tensor, far: float = 0.35) -> Tensor:
+        """Each embedding moved to the nearest learned name's, unless it is one already or is like none of them.
+
+        Args:
+            t_i: (B, D). far: cosine below which a name is like none and stays.
+        """
+        cosine, index = (F.normalize(t_i.float(), dim=-1) @ F.normalize(self.anchor.float(), dim=-1).T).max(-1)
+        return torch.where((cosine > far)[:, None], self.anchor[index].to(t_i.dtype), t_i)
 
     def view(self, kind: str, variant: int) -> int:
         """The learned variant that a wish for any variant of a background gets."""

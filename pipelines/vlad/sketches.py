@@ -67,7 +67,7 @@ class Sketcher:
         keys = self.missing(layouts)
         for i in range(0, len(keys), chunk):
             part = keys[i : i + chunk]
-            t_i = torch.stack([embedded[phrase] for phrase, _, _ in part])
+            t_i = self.head.nearest(torch.stack([embedded[phrase] for phrase, _, _ in part]))
             style = torch.tensor([SKETCH_STYLES.index(s) for _, s, _ in part], device=t_i.device)
             variant = torch.tensor([self.head.view(p, v) for p, _, v in part], device=t_i.device)
             rgba = sketch_pictures(self.head, self.autoencoder.decode, t_i, style, variant)

@@ -31,7 +31,7 @@ def tinted(picture: Image.Image, colour: RGB) -> Image.Image:
     pixels = np.asarray(picture.convert("RGBA"))
     rgb, alpha = np.ascontiguousarray(pixels[..., :3]), pixels[..., 3]
     hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
-    hue, saturation, value = (int(v) for v in cv2.cvtColor(np.uint8([[colour]]), cv2.COLOR_RGB2HSV)[0, 0])  # type: ignore[arg-type]
+    hue, saturation, value = (int(v) for v in cv2.cvtColor(np.array([[colour]], np.uint8), cv2.COLOR_RGB2HSV)[0, 0])
     main = main_hue(hsv, alpha)
     if main is None:
         near = np.ones(alpha.shape, bool)

@@ -39,9 +39,12 @@ def test_public_functions_have_names_types_and_words() -> None:
     assert {f.concurrency_id for n, f in public.items() if n != "understand"} == {"model"}
 
 
-def test_command_line() -> None:
+def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     args = app.parse(["--port", "1234", "--host", "0.0.0.0"])
     assert (args.preset, args.host, args.port) == ("mini", "0.0.0.0", 1234)
+    with pytest.raises(SystemExit):
+        app.parse(["--preset", "none"])
+    assert "preset" in capsys.readouterr().err.lower()
 
 
 def test_the_app_refuses_what_it_should(empty_url: str) -> None:
