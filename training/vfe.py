@@ -33,7 +33,7 @@ from training.posters import MAX_SLOTS, Posters, load_posters, training_fonts
 NO_CANVAS, NO_TEXT, ALONE = 0.1, 0.1, 0.05  # shares without z_t, without t, without CCM's local level
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
-    "cpu": RunConfig(steps=2500, batch=24, lr=8e-4, warmup=100, ema=0.998, eval_every=250, save_every=250),
+    "cpu": RunConfig(steps=2000, batch=24, lr=6e-4, warmup=100, ema=0.998, eval_every=250, save_every=250),
     "gpu": RunConfig(steps=20000, batch=256, lr=8e-4, minutes=9, eval_every=1000, save_every=4000),
 }
 

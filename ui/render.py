@@ -261,7 +261,8 @@ def message(title: str, detail: str = "") -> str:
 
 def _status(title: str, detail: str, share: float | None) -> str:
     bar = "" if share is None else f'<span class="bar"><span style="width:{share * 100:.0f}%"></span></span>'
-    return f'<div class="status" role="status"><b>{title}</b><span class="detail">{detail}</span>{bar}</div>'
+    place = "detail long" if len(detail) > 60 else "detail"
+    return f'<div class="status" role="status"><b>{title}</b><span class="{place}">{detail}</span>{bar}</div>'
 
 
 # -- what is loaded ----------------------------------------------------------------------------------------------------

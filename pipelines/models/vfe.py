@@ -53,6 +53,8 @@ class VisualFeatureEnhancer(ModelMixin, ConfigMixin):
             pooled_projection_dim=context,
             pos_embed_max_size=size // patch,
         )
+        nn.init.zeros_(self.denoiser.proj_out.weight)  # training starts from x0 = z_t
+        nn.init.zeros_(self.denoiser.proj_out.bias)
 
     def forward(self, x: Tensor, sigma: Tensor, canvas: Tensor, tokens: Tensor, t: Tensor, cover: Tensor) -> Tensor:
         """Predict the clean latent.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pipelines.colours import COLOURS, RGB, contrast, distance, to_hex, to_rgb
+from pipelines.colours import COLOURS, RGB, contrast, distance, luminance, shade, to_hex, to_rgb
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import fit_text, panel_safe_box
 from pipelines.vlad.fonts import FontBook
@@ -16,7 +16,7 @@ GAP = 0.02  # between two boxes
 READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
 LETTERS = 11.0  # x-height in pixels below which a text is enlarged if there is room
 
-Relation = tuple[int, str, int]
+NEON = ("pink", "sky blue", "yellow", "mint", "coral", "turquoise", "orange")  # colours of glowing letters
 CENTRES = {"left": 0.24, "right": 0.76, "top": 0.2, "bottom": 0.8, "centre": 0.5}
 
 
@@ -69,10 +69,24 @@ def containers(elements: Sequence[Element]) -> list[Box]:
         for p in panels:
             x, y = e.box.centre
             inside = p.box.x0 <= x <= p.box.x1 and p.box.y0 <= y <= p.box.y1
-            if e.kind in ("text", "object") and (inside or (i in titles and p is panels[0])):
+            if e.kind == "object" and p.style == "ribbon":
+                home = _beside(p.box, page)
+            elif e.kind in ("text", "object") and (inside or (i in titles and p is panels[0])):
                 home = panel_safe_box(p)
         out.append(FULL if e.kind == "background" else home)
     return out
+
+
+def _beside(band: Box, page: Box) -> Box:
+    """The larger of the two regions above and below a band."""
+    above, below = band.y0 - GAP - page.y0, page.y1 - band.y1 - GAP
+    if max(above, below) < 0.12:
+        return page
+    return (
+        Box(page.x0, page.y0, page.x1, band.y0 - GAP)
+        if above > below
+        else Box(page.x0, band.y1 + GAP, page.x1, page.y1)
+    )
 
 
 def _move_to(b: list[float], place: str, home: Box) -> None:
@@ -243,12 +257,15 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -
     """
     fixed = fixed or [False] * len(elements)
     out = list(elements)
+    glowing = any(e.style == "glow" for e in out)
     for i, e in enumerate(out):
         ground = behind(e, out)
         if ground is None or ground.colour is None or e.colour is None or e.kind == "background":
             continue
         under, own = to_rgb(ground.colour), to_rgb(e.colour)
         busy = ground.style in ("photo", "texture")
+        if glowing and ground.kind == "background":
+            under = shade(under, -0.62)  # the canvas dims what is behind neon letters
         if e.kind == "panel" and not fixed[i] and distance(own, under) < 60:
             out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 1.6)))
         elif e.kind == "object" and e.style == "mono" and not fixed[i] and contrast(own, under) < 2.5:
@@ -259,6 +276,9 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -
 
 
 def _readable_text(e: Element, own: RGB, under: RGB, busy: bool, fixed: bool) -> Element:
+    if e.style == "glow" and not fixed and luminance(own) < 0.3:
+        own = min((COLOURS[n] for n in NEON), key=lambda c: distance(c, own))
+        e = dataclasses.replace(e, colour=to_hex(own))
     if not fixed and contrast(own, under) < (READABLE if not busy else 3):
         own = legible(own, under)
         e = dataclasses.replace(e, colour=to_hex(own))
