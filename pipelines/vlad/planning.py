@@ -21,6 +21,7 @@ ALWAYS = {
     "object": frozenset({"font", "align", "accent"}),
     "text": frozenset({"accent"}),
 }
+USUAL = {"chalkboard": "#2e323a", "blackboard": "#2e323a", "whiteboard": "#ffffff", "speech": "#ffffff"}
 DRAWN_BACKGROUNDS = ("plain", "gradient", "stripes", "sunburst", "dots", "border", "split", "confetti")
 
 
@@ -80,11 +81,11 @@ def _wish(part: Part, copy: int, glowing: bool) -> Wish:
             known.add("colour")
     if style:
         known.add("style")
-    if part.colour:
+    usual = [c for word, c in USUAL.items() if part.kind == "panel" and word in part.text]
+    colour = part.colour or (usual[0] if usual else None)
+    if colour:
         known.add("colour")
-    element = Element(
-        part.kind, FULL, text=part.text, colour=part.colour, accent=part.accent, style=style, span=part.span
-    )
+    element = Element(part.kind, FULL, text=part.text, colour=colour, accent=part.accent, style=style, span=part.span)
     return Wish(element, frozenset(known), part.place or "", copy, part.count, part.font_category or "")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pipelines.colours import COLOURS, RGB, contrast, distance, luminance, shade, to_hex, to_rgb
+from pipelines.colours import COLOURS, RGB, contrast, distance, shade, to_hex, to_rgb
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import fit_text, panel_safe_box
 from pipelines.vlad.fonts import FontBook
@@ -14,6 +14,9 @@ from pipelines.vlad.fonts import FontBook
 MARGIN = 0.045  # of the canvas, kept free at its edge
 GAP = 0.02  # between two boxes
 READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
+SNAP = 0.06  # what is this near to a line is put on it
+GROWTH = 6  # steps of 5 % by which what is small may grow into free room
+COMFORTABLE = 20.0  # x-height in pixels from which a text need not grow
 LETTERS = 11.0  # x-height in pixels below which a text is enlarged if there is room
 
 NEON = ("pink", "sky blue", "yellow", "mint", "coral", "turquoise", "orange")  # colours of glowing letters
@@ -33,6 +36,7 @@ def settle(
         relations: (indices, "left of" | "above", indices) between groups of elements.
         places: asked place of each element or "".
     """
+    elements = [_centred(e) if e.kind == "panel" and not e.locked else e for e in elements]
     boxes = [list(e.box.as_list()) for e in elements]
     free = [e.kind in ("text", "object") and not e.locked for e in elements]
     solid = [e.kind in ("text", "object") for e in elements]
@@ -40,6 +44,7 @@ def settle(
     for i, place in enumerate(places):
         if place and free[i]:
             _move_to(boxes[i], place, homes[i])
+    _tidy(boxes, elements, free, homes, places)
     for first, word, second in relations:
         if all(free[i] for i in (*first, *second)):
             _relate(boxes, first, second, 0 if word == "left of" else 1)
@@ -54,7 +59,10 @@ def settle(
         for i, e in enumerate(elements):
             if free[i]:
                 _scale(boxes[i], 0.88 if e.kind == "object" else 0.95 if attempt > 2 else 1.0)
-    moved = [dataclasses.replace(e, box=Box.clipped(*b)) for e, b in zip(elements, boxes, strict=True)]
+    _grow(boxes, elements, solid, free, homes, fonts)
+    moved = [
+        dataclasses.replace(e, box=Box.clipped(*(round(v, 4) for v in b))) for e, b in zip(elements, boxes, strict=True)
+    ]
     return readable(moved)
 
 
@@ -75,6 +83,104 @@ def containers(elements: Sequence[Element]) -> list[Box]:
                 home = panel_safe_box(p)
         out.append(FULL if e.kind == "background" else home)
     return out
+
+
+def _centred(panel: Element) -> Element:
+    """A panel that lies nearly in the middle, moved right there."""
+    b = panel.box
+    (x, y), w, h = b.centre, b.width, b.height
+    x, y = (0.5 if abs(v - 0.5) < SNAP else v for v in (x, y))
+    return dataclasses.replace(panel, box=Box.clipped(x - w / 2, y - h / 2, x + w / 2, y + h / 2))
+
+
+def _tidy(
+    boxes: list[list[float]],
+    elements: Sequence[Element],
+    free: Sequence[bool],
+    homes: Sequence[Box],
+    places: Sequence[str],
+) -> None:
+    """Equal things get one size, objects that nearly share a line share it, and what is nearly centred is centred."""
+    objects = [i for i, e in enumerate(elements) if e.kind == "object" and free[i]]
+    for name in {elements[i].text for i in objects}:
+        _equal_sizes([boxes[i] for i in objects if elements[i].text == name])
+    for row in _rows(boxes, objects):
+        middle = sum(boxes[i][1] + boxes[i][3] for i in row) / (2 * len(row))
+        for i in row:
+            _shift(boxes[i], 1, middle - (boxes[i][1] + boxes[i][3]) / 2)
+    groups = [*_rows(boxes, objects), *[[i] for i, e in enumerate(elements) if e.kind == "text" and free[i]]]
+    for group in groups:
+        home = homes[group[0]]
+        centre = (min(boxes[i][0] for i in group) + max(boxes[i][2] for i in group)) / 2
+        off = home.centre[0] - centre
+        if abs(off) < 1.5 * SNAP and not any(places[i] for i in group):
+            for i in group:
+                _shift(boxes[i], 0, off)
+
+
+def _rows(boxes: list[list[float]], indices: Sequence[int]) -> list[list[int]]:
+    """Groups of boxes whose middles lie within half a box of each other in height and which stand side by side."""
+    rows: list[list[int]] = []
+    for i in sorted(indices, key=lambda i: boxes[i][1] + boxes[i][3]):
+        y, h = (boxes[i][1] + boxes[i][3]) / 2, boxes[i][3] - boxes[i][1]
+        row = next((r for r in rows if abs(y - (boxes[r[0]][1] + boxes[r[0]][3]) / 2) < 0.5 * h), None)
+        if row is not None and all(_depth(boxes[i], boxes[k])[0] < 0.5 * h for k in row):
+            row.append(i)
+        else:
+            rows.append([i])
+    return rows
+
+
+def _equal_sizes(same: list[list[float]]) -> None:
+    """Give boxes their mean width and height about their centres."""
+    if len(same) < 2:
+        return
+    size = [sum(b[k + 2] - b[k] for b in same) / len(same) for k in (0, 1)]
+    for b in same:
+        for k in (0, 1):
+            c = (b[k] + b[k + 2]) / 2
+            b[k], b[k + 2] = c - size[k] / 2, c + size[k] / 2
+
+
+def _shift(b: list[float], axis: int, by: float) -> None:
+    b[axis] += by
+    b[axis + 2] += by
+
+
+def _grow(
+    boxes: list[list[float]],
+    elements: Sequence[Element],
+    solid: Sequence[bool],
+    free: Sequence[bool],
+    homes: Sequence[Box],
+    fonts: FontBook,
+) -> None:
+    """Let small texts and objects use free room about them, copies of one object together."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, e in enumerate(elements):
+        if free[i] and not (e.kind == "text" and _x_height(boxes[i], e, fonts) >= COMFORTABLE):
+            groups.setdefault((e.kind, e.text if e.kind == "object" else str(i)), []).append(i)
+    for _ in range(GROWTH):
+        for (kind, _name), group in groups.items():
+            small = kind == "text" or max(boxes[i][2] - boxes[i][0] for i in group) < 0.42
+            before = [list(boxes[i]) for i in group]
+            for i in group:
+                _scale(boxes[i], 1.05)
+            if not small or not all(_fits(boxes, i, solid, homes[i]) for i in group):
+                for i, b in zip(group, before, strict=True):
+                    boxes[i][:] = b
+
+
+def _fits(boxes: list[list[float]], i: int, solid: Sequence[bool], home: Box) -> bool:
+    """Whether a box lies in its container and at a distance from every other solid one."""
+    b = boxes[i]
+    if b[0] < home.x0 or b[1] < home.y0 or b[2] > home.x1 or b[3] > home.y1:
+        return False
+    return all(min(_depth(b, boxes[j])) <= GAP / 2 for j, s in enumerate(solid) if s and j != i)
+
+
+def _x_height(b: list[float], e: Element, fonts: FontBook) -> float:
+    return fit_text(e.text, e.font or "", Box.clipped(*b), fonts).x_height
 
 
 def _beside(band: Box, page: Box) -> Box:
@@ -146,8 +252,7 @@ def _inside(b: list[float], home: Box) -> None:
 def _enlarge(b: list[float], e: Element, home: Box, fonts: FontBook) -> None:
     """Grow a text's box about its centre until its letters can be read, as far as its container allows."""
     for _ in range(12):
-        fitted = fit_text(e.text, e.font or "", Box.clipped(*b), fonts)
-        if fitted.x_height >= LETTERS:
+        if _x_height(b, e, fonts) >= LETTERS:
             return
         _scale(b, 1.18)
         _inside(b, home)
@@ -276,7 +381,7 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -
 
 
 def _readable_text(e: Element, own: RGB, under: RGB, busy: bool, fixed: bool) -> Element:
-    if e.style == "glow" and not fixed and luminance(own) < 0.3:
+    if e.style == "glow" and not fixed:
         own = min((COLOURS[n] for n in NEON), key=lambda c: distance(c, own))
         e = dataclasses.replace(e, colour=to_hex(own))
     if not fixed and contrast(own, under) < (READABLE if not busy else 3):

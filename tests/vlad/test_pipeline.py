@@ -155,7 +155,9 @@ def test_script_writes_images_and_one_line_of_json(mini_folder: Path, minilm_fol
     assert facts["seed"] == 4 and [Path(f).name for f in facts["files"]] == ["image-0.png", "image-1.png"]
     assert "Open Late" in [e["text"] for e in facts["elements"] if e["kind"] == "text"]
     assert {"layout", "denoise", "decode"} <= set(facts["timings_ms"]) and facts["peak_rss_mb"] > 0
-    again = script("--layout", str(tmp_path / "layout.json"), "--seed", "4", "--out", str(tmp_path / "again"))
+    again = script(
+        "--layout", str(tmp_path / "layout.json"), "--seed", "4", "--images", "2", "--out", str(tmp_path / "again")
+    )
     assert again.returncode == 0, again.stderr
     assert same(Image.open(tmp_path / "image-0.png"), Image.open(tmp_path / "again" / "image-0.png"))
 
