@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from PIL import Image, ImageDraw, ImageFilter
 
 from pipelines.colours import RGB, contrast, luminance, to_rgb
+from pipelines.errors import UserError
 from pipelines.types import KINDS, Box, Element, Layout
 from pipelines.vlad.backgrounds import background_tones, draw_background
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.lettering import SCALE, Fitted, TextLine, fit_text, letters, text_mask
+from pipelines.vlad.prompt import quoted_words
 from pipelines.vlad.shapes import draw_panel, frame_of, panel_mask, panel_safe_box, panel_silhouette
 
 __all__ = [
@@ -29,6 +31,7 @@ DIMMED = 0.62  # share of NIGHT in a dimmed picture
 OUTLINE = 0.085  # width of a text outline, em
 SMALLEST = 7.0  # x-height in px at 256 below which a text is called too small
 LEAST_CONTRAST = 3.0
+EDGES = ".,!?;:…\"'“”‘’"  # punctuation at the edge of a word, which does not matter when words are compared
 
 
 def draw_canvas(
@@ -203,12 +206,10 @@ def _overlap_warnings(texts: tuple[Element, ...], fitted: list[Fitted]) -> list[
 
 def _absent_words(layout: Layout) -> list[str]:
     try:
-        from pipelines.vlad.prompt import quoted_words
-
         wanted = quoted_words(layout.prompt)
-    except Exception:  # a prompt that cannot be read asks for no words
+    except UserError:  # a prompt that cannot be read asks for no words
         return []
-    have = " ".join(e.text for e in layout.texts).casefold().split()
-    absent = [w for w in dict.fromkeys(wanted) if w.casefold() not in have]
+    have = {w.strip(EDGES) for w in " ".join(e.text for e in layout.texts).casefold().split()}
+    absent = [w for w in dict.fromkeys(wanted) if w.casefold().strip(EDGES) not in have]
     shown = ", ".join(_shown(w) for w in absent[:5])
     return [f"The layout does not show {shown} of the prompt; add a text with it."] if absent else []

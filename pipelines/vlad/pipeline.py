@@ -149,21 +149,25 @@ class VladPipeline:
     # -- the canvas ----------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def draft(self, layout: Layout) -> Image.Image:
-        """The layout canvas z_t as a picture, before it is encoded."""
-        objects, view = self._sketches(layout)
+    def draft(self, layout: Layout, *, use_ccm: bool = True) -> Image.Image:
+        """The layout canvas z_t as a picture, before it is encoded.
+
+        Args:
+            use_ccm: False sketches every element from the whole prompt, since there is no t_i.
+        """
+        objects, view = self._sketches(layout, "" if use_ccm else layout.prompt or "a picture")
         return draw_canvas(layout, objects, view, fonts=self.fonts)
 
-    def _sketches(self, layout: Layout) -> tuple[dict[int, Image.Image], Image.Image | None]:
+    def _sketches(self, layout: Layout, whole: str) -> tuple[dict[int, Image.Image], Image.Image | None]:
         with self.cache.use("tokenizer", "vlad.encoder", "vlad.sketch", "vlad.autoencoder") as parts:
             tokenizer, encoder, head, autoencoder = parts
             if self._sketcher is None or self._sketcher[0] != id(head):
                 self._sketcher = (id(head), Sketcher(head, autoencoder, SKETCHES_KEPT))
             sketcher = self._sketcher[1]
-            names = sorted({phrase for phrase, _, _ in sketcher.missing([layout])})
+            names = sorted({phrase for phrase, _, _ in sketcher.missing([layout], whole)})
             t_i = embed_phrases(encoder, tokenizer, names)
-            sketcher.prepare([layout], dict(zip(names, t_i, strict=True)))
-            return sketcher.pictures(layout)
+            sketcher.prepare([layout], dict(zip(names, t_i, strict=True)), whole)
+            return sketcher.pictures(layout, whole)
 
     # -- second stage: image -------------------------------------------------------------------------------------------
 
@@ -241,7 +245,7 @@ class VladPipeline:
             device = _device(autoencoder)
             size = self.preset.image_size
             if s.hierarchical_guidance:
-                canvas = autoencoder.encode(to_batch([self.draft(layout)]).to(device))
+                canvas = autoencoder.encode(to_batch([self.draft(layout, use_ccm=s.use_ccm)]).to(device))
                 area = torch.from_numpy(cover(layout.elements, size // 8))[None].to(device)
             else:
                 canvas = torch.zeros(1, len(autoencoder.mean), size // 8, size // 8, device=device)
@@ -257,7 +261,7 @@ class VladPipeline:
         yield Progress("canvas", 0, 1), timings
         canvas, tokens, t, area = self._prepare(layout, s)
         timings["canvas"] = _ms(began)
-        preview = (self.draft(layout),) if previews and s.hierarchical_guidance else ()
+        preview = (self.draft(layout, use_ccm=s.use_ccm),) if previews and s.hierarchical_guidance else ()
         yield Progress("canvas", 1, 1, images=preview), timings
         with self.cache.use("vlad.vfe", "vlad.autoencoder") as (vfe, autoencoder):
             noise = get_noise([s.seed + k for k in range(s.images)], tuple(canvas.shape[1:])).to(canvas.device)

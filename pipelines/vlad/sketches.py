@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import torch
@@ -11,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from pipelines.colours import to_rgb
+from pipelines.errors import UserError
 from pipelines.images import to_images
 from pipelines.models.autoencoder import Autoencoder
 from pipelines.models.sketch import SKETCH_STYLES, SketchHead, sketch_pictures
@@ -31,11 +31,17 @@ def sketched(element: Element) -> bool:
 @lru_cache(4096)
 def drawn_name(text: str) -> str:
     """The name under which the head has learned a thing ("cute kitten" -> "cat"), or the text itself."""
-    parts = [p for p in understand(f"a picture of a {text}").parts if p.kind == "object"]
+    try:
+        parts = [p for p in understand(f"a picture of a {text}").parts if p.kind == "object"]
+    except UserError:  # nothing the parser knows: the text itself is the name
+        return text
     return parts[0].name or text if len(parts) == 1 else text
 
 
-def key_of(element: Element) -> Key:
+def key_of(element: Element, whole: str = "") -> Key:
+    """What an element is sketched from. whole: the prompt, when it stands for every element (ablation without CCM)."""
+    if whole:
+        return whole, element.style, 0
     if element.kind == "background":
         return phrase_of("background", element.text), element.style, element.variant
     return drawn_name(element.text), element.style, 0
@@ -56,15 +62,20 @@ class Sketcher:
 
     def __init__(self, head: SketchHead, autoencoder: Autoencoder, keep: int | None = None) -> None:
         self.head, self.autoencoder, self.keep = head, autoencoder, keep
-        self.known: OrderedDict[Key, Image.Image] = OrderedDict()
+        self.known: dict[Key, Image.Image] = {}
 
-    def missing(self, layouts: Iterable[Layout]) -> list[Key]:
-        keys = {key_of(e) for layout in layouts for e in layout.elements if sketched(e)}
-        return sorted(keys - set(self.known))
+    @staticmethod
+    def needed(layouts: Iterable[Layout], whole: str = "") -> set[Key]:
+        return {key_of(e, whole) for layout in layouts for e in layout.elements if sketched(e)}
 
-    def prepare(self, layouts: Iterable[Layout], embedded: Mapping[str, Tensor], chunk: int = 64) -> None:
+    def missing(self, layouts: Iterable[Layout], whole: str = "") -> list[Key]:
+        return sorted(self.needed(layouts, whole) - set(self.known))
+
+    def prepare(
+        self, layouts: Sequence[Layout], embedded: Mapping[str, Tensor], whole: str = "", chunk: int = 64
+    ) -> None:
         """Decode what is not known yet. embedded: phrase -> t_i (D,)."""
-        keys = self.missing(layouts)
+        keys = self.missing(layouts, whole)
         for i in range(0, len(keys), chunk):
             part = keys[i : i + chunk]
             t_i = self.head.nearest(torch.stack([embedded[phrase] for phrase, _, _ in part]))
@@ -72,17 +83,20 @@ class Sketcher:
             variant = torch.tensor([self.head.view(p, v) for p, _, v in part], device=t_i.device)
             rgba = sketch_pictures(self.head, self.autoencoder.decode, t_i, style, variant)
             self.known.update(zip(part, map(trimmed, to_images(rgba.float() * 2 - 1)), strict=True))
-        while self.keep is not None and len(self.known) > max(self.keep, len(keys)):
-            self.known.popitem(last=False)
+        if self.keep is not None and len(self.known) > self.keep:
+            needed = self.needed(layouts, whole)
+            old = [k for k in self.known if k not in needed]
+            for k in old[: len(self.known) - self.keep]:
+                del self.known[k]
 
-    def _object(self, element: Element) -> Image.Image:
-        picture = self.known[key_of(element)]
+    def _object(self, element: Element, whole: str) -> Image.Image:
+        picture = self.known[key_of(element, whole)]
         wished = element.colour if element.style != "mono" else None
         return tinted(picture, to_rgb(wished)) if wished else picture
 
-    def pictures(self, layout: Layout) -> tuple[dict[int, Image.Image], Image.Image | None]:
+    def pictures(self, layout: Layout, whole: str = "") -> tuple[dict[int, Image.Image], Image.Image | None]:
         """RGBA sketches by element index, and the background's RGB sketch or None; `prepare` comes first."""
-        objects = {i: self._object(e) for i, e in enumerate(layout.elements) if e.kind == "object"}
+        objects = {i: self._object(e, whole) for i, e in enumerate(layout.elements) if e.kind == "object"}
         ground = layout.background
-        view = self.known[key_of(ground)].convert("RGB") if ground is not None and sketched(ground) else None
+        view = self.known[key_of(ground, whole)].convert("RGB") if ground is not None and sketched(ground) else None
         return objects, view

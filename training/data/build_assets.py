@@ -64,7 +64,8 @@ def fetch(work: Path) -> None:
     subprocess.run(["npm", "install", "--prefix", str(work), "--no-audit", "--no-fund", *wanted], check=True)
     for name, version in DEBIAN.items():
         subprocess.run(["apt-get", "download", f"{name}={version}"], check=True, cwd=work)
-        archive = next(work.glob(f"{name}_*.deb"))
+        archive = next(work.glob(f"{name}_{version}_*.deb"))
+        (work / "deb").mkdir(exist_ok=True)  # dpkg-deb makes the last folder only
         subprocess.run(["dpkg-deb", "-x", str(archive), str(work / "deb" / name)], check=True)
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(work)]
     for name, version in WHEELS.items():
