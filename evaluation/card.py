@@ -1,6 +1,6 @@
 """The model card of a checkpoint folder, written from what training and evaluation logged.
 
-python -m evaluation.card checkpoints/vlad-mini RESULTS.json ... BENCH.json
+python -m evaluation.card checkpoints/vlad-mini RESULTS.json ... BENCH.json [--sweep FILE] [--readme README.md]
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from evaluation.report import load, report, table
+from evaluation.report import load, machine_line, number, report, table
 
+TIMES = ("layout", "image", "total")
 PARTS = ("autoencoder", "sketch", "lora", "ccm", "vision", "tlg", "vfe")
 HEAD = """---
 license: apache-2.0
@@ -72,30 +73,77 @@ def training_table(folder: Path) -> str:
     return table(head, rows, digits=2)
 
 
-def card(folder: Path, files: list[Path]) -> str:
-    data = [load(f) for f in files]
+def sweep_table(path: Path) -> str:
+    """Starts and steps of the second stage, from `evaluation.sweep`."""
+    data = json.loads(path.read_text("utf-8"))
+    rows = [[r["start"], r["steps"], r["psnr"], r["perceptual_distance"], r["ocr_f_literal"]] for r in data["rows"]]
+    head = ("Start t0", "Steps", "PSNR, dB", "Perceptual distance (EfficientNet-Lite0)", "OCR F, literal")
+    about = f"{data['posters']} held-out posters, drawn from their own plans; start 0 is the canvas alone.\n\n"
+    return about + table(head, rows)
+
+
+def summary(data: list[dict[str, Any]]) -> str:
+    """The few figures that the README shows."""
+    rows: list[list[Any]] = []
+    for d in (d for d in data if "stages_ms" not in d):
+        s, name = d["summary"], Path(d["about"]["prompts_file"]).name
+        for rule in ("literal", "normalised"):
+            o = s["ocr"][rule]
+            figures = f"F {number(o['f_measure'])}, accuracy {number(o['accuracy'])}"
+            rows.append([f"OCR, {rule} rule", figures, f"{s['images']} images of {s['prompts']} prompts, {name}"])
+        for r in s.get("ablation", []):
+            figures = f"OCR F {number(r['ocr_f_literal'])}, retrieval@1 {number(r['retrieval_at_1'])}"
+            rows.append([f"ablation: {r['label']}", figures, f"same prompts and seeds, {name}"])
+    for d in (d for d in data if "stages_ms" in d):
+        stages = d["stages_ms"]
+        rows += [
+            [f"time, {n}", f"{stages[n]['median']:.0f} ms", machine_line(d["machine"])] for n in TIMES if n in stages
+        ]
+        if "ratio" in d:
+            rows.append([f"against {d['peer']['name']}", f"{d['ratio']:.1f} times faster", "same run, same cores"])
+        rows.append(["peak memory", f"{d['fresh_process']['peak_rss_mb']:.0f} MB", "one process that plans and draws"])
+    return table(("What", "Figure", "How"), rows)
+
+
+def write_between(path: Path, text: str) -> None:
+    """Put text between the FIGURES markers of a file."""
+    before, rest = path.read_text("utf-8").split("<!-- FIGURES", 1)
+    opening, rest = rest.split("-->", 1)
+    _, after = rest.split("<!-- /FIGURES -->", 1)
+    path.write_text(f"{before}<!-- FIGURES{opening}-->\n\n{text}\n\n<!-- /FIGURES -->{after}", "utf-8")
+
+
+def card(folder: Path, data: list[dict[str, Any]], sweep: Path | None) -> str:
     measured = report([d for d in data if "stages_ms" not in d], [d for d in data if "stages_ms" in d])
     notes = folder / "NOTES.md"
+    objects = json.loads((folder.resolve().parents[1] / "assets" / "lexicon.json").read_text("utf-8"))
     parts = [
         HEAD,
         DATA,
         "## Training\n",
-        "Parts trained in one stage share its hours. `log.csv` in each folder has the curve.\n",
+        "Parts trained in one stage share its hours; each folder's `log.csv` has the curve.\n",
     ]
     parts += [training_table(folder) + "\n"]
     if notes.exists():
         parts.append(notes.read_text("utf-8"))
-    objects = json.loads((folder.parents[1] / "assets" / "lexicon.json").read_text("utf-8"))
-    parts += ["## Measured\n", measured.replace("### ", "### "), LIMITS.format(objects=f"{len(objects):,}")]
-    return "\n".join(parts)
+    parts += ["## Measured\n", measured]
+    if sweep:
+        parts += ["### Where sampling starts\n", sweep_table(sweep) + "\n"]
+    return "\n".join([*parts, LIMITS.format(objects=f"{len(objects):,}")])
 
 
 def main() -> None:
-    p = argparse.ArgumentParser(description="Write the model card of a checkpoint folder.")
+    p = argparse.ArgumentParser(description="Write the model card of a checkpoint folder, and the README's figures.")
     p.add_argument("folder", type=Path)
     p.add_argument("files", nargs="*", type=Path, help="results.json and bench JSON files")
+    p.add_argument("--sweep", type=Path, help="JSON of evaluation.sweep")
+    p.add_argument("--readme", type=Path, help="README whose figures are written anew")
     args = p.parse_args()
-    (args.folder / "README.md").write_text(card(args.folder, args.files), "utf-8")
+    data = [load(f) for f in args.files]
+    (args.folder / "README.md").write_text(card(args.folder, data, args.sweep), "utf-8")
+    if args.readme:
+        about = "Everything measured, with protocol, seeds and limits, is in `checkpoints/vlad-mini/README.md`."
+        write_between(args.readme, f"{summary(data)}\n\n{about}")
 
 
 if __name__ == "__main__":
