@@ -209,7 +209,7 @@ def _absent_words(layout: Layout) -> list[str]:
         wanted = quoted_words(layout.prompt)
     except UserError:  # a prompt that cannot be read asks for no words
         return []
-    have = {w.strip(EDGES) for w in " ".join(e.text for e in layout.texts).casefold().split()}
+    have = " ".join(e.text for e in layout.texts).casefold()
     absent = [w for w in dict.fromkeys(wanted) if w.casefold().strip(EDGES) not in have]
     shown = ", ".join(_shown(w) for w in absent[:5])
     return [f"The layout does not show {shown} of the prompt; add a text with it."] if absent else []

@@ -48,14 +48,16 @@ PANELS: dict[str, str] = {
         "hardcover book | magazine cover | comic book cover | notebook cover | cookbook cover | textbook cover | "
         "novel | "
         "cookbook | textbook | diary cover | picture book cover | e book cover | ebook cover",
-        "board": "chalkboard | chalkboard menu | chalk board | blackboard | whiteboard | menu board | notice board | "
+        "board": "board | chalkboard | chalkboard menu | chalk board | blackboard | whiteboard | menu board | "
+        "notice board | "
         "billboard | score board | scoreboard | bulletin board | specials board | message board | sandwich board",
         "rounded": "sticker | label | label sticker | vinyl sticker | bumper sticker | name tag | price tag | "
         "gift tag | "
         "luggage tag | business card | visiting card | product label | bottle label | jar label | wine label | window "
         "sticker | laptop sticker | die cut sticker",
         # the picture itself, although a panel noun ends it
-        "": "thank you card | new baby card | baby card | baby shower invitation | baby shower card | "
+        "": "watercolor painting | watercolour painting | oil painting | digital painting | acrylic painting | "
+        "thank you card | new baby card | baby card | baby shower invitation | baby shower card | "
         "heart card | get well "
         "soon card | photo booth | neon sign | neon lights sign | neon light sign | neon signs | comic panel | "
         "album cover | cover image | web "
@@ -93,7 +95,7 @@ ORGANISATIONS = frozenset(
     band team club school university college gym salon diner brewery bistro deli market pizzeria festival event
     conference concert film movie book novel magazine newspaper podcast album song game app website product show
     boutique florist pharmacy bookshop bookstore library museum gallery garage winery roastery cinema theatre theater
-    truck channel charity church farm clinic hospital bank barbershop launderette tavern workshop factory parlor parlour
+    channel charity church farm clinic hospital bank barbershop launderette tavern workshop factory parlor parlour
     """)
 )
 THING_WORDS = frozenset(
@@ -232,7 +234,7 @@ PATTERNS: dict[str, str] = {
 
 # ---- places and materials: phrase of the background, its style and mean colour
 
-_KINDS: dict[str, tuple[str, str]] = {
+PICTURED_KINDS: dict[str, tuple[str, str]] = {
     "wood": ("texture", "#917459"), "brick wall": ("texture", "#8f7f77"), "concrete": ("texture", "#949494"),
     "plaster wall": ("texture", "#cfc2b6"), "marble": ("texture", "#c5c8c5"), "cardboard": ("texture", "#c0a783"),
     "cork board": ("texture", "#c28a5a"), "paper": ("texture", "#c2bbaf"), "canvas": ("texture", "#c1bcb9"),
@@ -353,7 +355,7 @@ _DRAWN_PLACES = {
 def _places() -> dict[str, tuple[str, str, str]]:
     """name -> (phrase, style, "#rrggbb")."""
     table = {}
-    for kind, (style, colour) in _KINDS.items():
+    for kind, (style, colour) in PICTURED_KINDS.items():
         bare = kind.removeprefix("a ").removeprefix("an ")
         for name in (bare, *_words(_PLACE_NAMES.get(kind, bare) + "|")):
             if name:
@@ -394,7 +396,9 @@ THEMES = {
 EXTRA_ALIASES = {
     "t shirt": "t-shirt", "tshirt": "t-shirt", "tee shirt": "t-shirt", "mens t shirt": "t-shirt",
     "womens t shirt": "t-shirt",
-    "men's t shirt": "t-shirt", "women's t shirt": "t-shirt", "shirt": "t-shirt", "hoodie": "t-shirt", "hat": "sun hat",
+    "men's t shirt": "t-shirt", "women's t shirt": "t-shirt", "shirt": "t-shirt", "hoodie": "t-shirt",
+    "apron": "t-shirt", "sweatshirt": "t-shirt",
+    "bottle": "bottle of champagne", "hat": "sun hat",
     "mug": "cup of coffee", "coffee mug": "cup of coffee", "coffee cup": "cup of coffee",
     "tea cup": "teacup without handle",
     "slice of cake": "shortcake", "piece of cake": "shortcake", "slice of pie": "pie", "school bag": "backpack",

@@ -11,8 +11,10 @@ from pipelines.colours import COLOURS, name_of, to_hex, to_rgb
 from pipelines.types import FULL, MAX_ELEMENTS, Element, Layout
 from pipelines.vlad.canvas import fit_text, legibility_warnings
 from pipelines.vlad.fonts import FontBook
+from pipelines.vlad.nouns import PICTURED_KINDS
 from pipelines.vlad.prompt import Part, Understanding
-from pipelines.vlad.settle import named, overlap, readable, settle, travelled
+from pipelines.vlad.readability import PATTERNED, PICTURED, named, readable
+from pipelines.vlad.settle import overlap, settle, travelled
 from pipelines.vlad.slots import Wish, decode_slot
 
 ALWAYS = {
@@ -22,7 +24,7 @@ ALWAYS = {
     "text": frozenset({"accent"}),
 }
 USUAL = {"chalkboard": "#2e323a", "blackboard": "#2e323a", "whiteboard": "#ffffff", "speech": "#ffffff"}
-DRAWN_BACKGROUNDS = ("plain", "gradient", "stripes", "sunburst", "dots", "border", "split", "confetti")
+WALLS = ("brick wall", "wood", "concrete", "plaster wall")  # what an unasked texture behind a panel shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +118,8 @@ def finish(plan: Plan, slots: np.ndarray, fonts: FontBook, pick: int) -> tuple[l
     Args:
         slots: (M, SLOT). pick: chooses among the fonts of a category.
     """
-    raw = [_cleaned(decode_slot(z, w, fonts, pick), w, pick) for z, w in zip(slots, plan.wishes, strict=True)]
+    panels = any(w.element.kind == "panel" for w in plan.wishes)
+    raw = [_cleaned(decode_slot(z, w, fonts, pick), w, pick, panels) for z, w in zip(slots, plan.wishes, strict=True)]
     raw = _one_look(raw, plan)
     done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
@@ -124,7 +127,7 @@ def finish(plan: Plan, slots: np.ndarray, fonts: FontBook, pick: int) -> tuple[l
     return done, travelled(raw, done) + 8 * overlap(done) + _small_letters(done, fonts)
 
 
-def _cleaned(e: Element, wish: Wish, pick: int) -> Element:
+def _cleaned(e: Element, wish: Wish, pick: int, panels: bool) -> Element:
     """Sampled colours snapped to named ones; styles that only a prompt may ask for replaced; a variant by the seed."""
     changes: dict[str, object] = {}
     if e.kind in ("background", "panel") and not e.locked:
@@ -134,13 +137,23 @@ def _cleaned(e: Element, wish: Wish, pick: int) -> Element:
         if name not in wish.known and value:
             changes[name] = named(value)
     if "style" not in wish.known:
-        if e.kind == "background" and e.style not in DRAWN_BACKGROUNDS:
-            changes["style"] = "plain"
+        if e.kind == "background" and e.style in PICTURED:
+            changes.update(_surroundings(panels, pick))
         if e.kind == "text" and e.style in ("glow", "outline"):
             changes["style"] = "plain"
+    if e.kind == "background" and "accent" not in wish.known and changes.get("style", e.style) in PATTERNED:
+        changes["accent"] = None  # tone in tone
     if e.kind == "object" and e.style != "mono" and wish.element.colour is None:
         changes["colour"] = None
     return dataclasses.replace(e, **changes)  # type: ignore[arg-type]
+
+
+def _surroundings(panels: bool, pick: int) -> dict[str, object]:
+    """A material behind a panel where the plan wants one; nothing pictured behind bare letters, which would suffer."""
+    if not panels:
+        return {"style": "plain"}
+    name = WALLS[pick % len(WALLS)]
+    return {"style": "texture", "text": name, "colour": PICTURED_KINDS[name][1]}
 
 
 def _one_look(elements: list[Element], plan: Plan) -> list[Element]:

@@ -250,13 +250,16 @@ def _theme(reading: Reading, lexicon: Lexicon) -> Item | None:
 
 
 def _with_document_colour(background: Item | None, things: Things) -> Item | None:
-    """A colour before the word for the picture colours a background that has none."""
+    """Colour and pattern before the word for the picture ("a striped navy poster") for a background that has none."""
     named = next((d for d in things.documents if d[2]), None)
-    if named is None or (background and (background.colour or background.style in ("photo", "texture"))):
+    if (named is None and things.pattern is None) or (background and background.style in ("photo", "texture")):
         return background
     if background is None:
-        return Item("background", "", named[0], named[1], colour=named[2], style="plain")
-    background.colour = named[2]
+        start, end, colour = named or things.documents[0]
+        return Item("background", "", start, end, colour=colour, style=things.pattern or "plain")
+    background.colour = background.colour or (named[2] if named else None)
+    if things.pattern and background.style == "plain":
+        background.style = things.pattern
     return background
 
 

@@ -111,17 +111,23 @@ def _single(prompt: str, i: int) -> Quote | None:
 
 
 def _single_ends(prompt: str, i: int) -> list[int]:
-    """Where the quote opened at i may close: before anything else opens and within two lines."""
-    closers, stop = _SINGLE_CLOSERS[prompt[i]], _line_end(prompt, _line_end(prompt, i) + 1)
+    """Up to two places where the quote opened at i may close, with its own kind of mark if there is one."""
+    for closers in _SINGLE_CLOSERS[prompt[i]]:
+        ends = _closing_marks(prompt, i, closers)
+        if ends:
+            return ends
+    return []
+
+
+def _closing_marks(prompt: str, i: int, closer: str) -> list[int]:
+    """Places of a closing mark before anything else opens and within two lines."""
     ends: list[int] = []
-    for k in range(i + 2, stop):
-        if prompt[k] not in closers:
-            if prompt[k] in _CLOSERS and not ends and prompt[k] in "“„«":
-                break
-            continue
-        if _closes(prompt, k):
+    for k in range(i + 2, _line_end(prompt, _line_end(prompt, i) + 1)):
+        if prompt[k] in "“„«" and not ends:
+            break
+        if prompt[k] == closer and _closes(prompt, k):
             ends.append(k)
-        elif _opens(prompt, k):
+        elif prompt[k] == closer and _opens(prompt, k):
             break
     return ends[:2]
 

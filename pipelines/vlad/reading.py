@@ -46,7 +46,6 @@ class Item:
     place: str | None = None
     style: str | None = None
     name: str = ""
-    variant_of: str = ""
 
 
 @dataclass

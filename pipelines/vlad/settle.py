@@ -6,20 +6,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from pipelines.colours import COLOURS, RGB, contrast, distance, shade, to_hex, to_rgb
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import fit_text, panel_safe_box
 from pipelines.vlad.fonts import FontBook
+from pipelines.vlad.readability import readable
 
 MARGIN = 0.045  # of the canvas, kept free at its edge
 GAP = 0.02  # between two boxes
-READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
 SNAP = 0.06  # what is this near to a line is put on it
 GROWTH = 6  # steps of 5 % by which what is small may grow into free room
 COMFORTABLE = 20.0  # x-height in pixels from which a text need not grow
 LETTERS = 11.0  # x-height in pixels below which a text is enlarged if there is room
 
-NEON = ("pink", "sky blue", "yellow", "mint", "coral", "turquoise", "orange")  # colours of glowing letters
 CENTRES = {"left": 0.24, "right": 0.76, "top": 0.2, "bottom": 0.8, "centre": 0.5}
 
 
@@ -323,73 +321,3 @@ def travelled(before: Sequence[Element], after: Sequence[Element]) -> float:
         for a, b in zip(before, after, strict=True)
     ]
     return sum(moved) / len(moved)
-
-
-# -- colours ----------------------------------------------------------------------------------------------------------
-
-
-def behind(element: Element, elements: Sequence[Element]) -> Element | None:
-    """What an element stands on: the last panel around its centre, else the background."""
-    x, y = element.box.centre
-    under = None
-    for e in elements:
-        if e.kind == "background":
-            under = under or e
-        if e.kind == "panel" and e is not element and e.box.x0 <= x <= e.box.x1 and e.box.y0 <= y <= e.box.y1:
-            under = e
-    return under
-
-
-def named(colour: str) -> str:
-    """The nearest named colour as "#rrggbb"."""
-    rgb = to_rgb(colour)
-    return to_hex(min(COLOURS.values(), key=lambda c: distance(c, rgb)))
-
-
-def legible(colour: RGB, ground: RGB, least: float = READABLE) -> RGB:
-    """The named colour nearest to `colour` that reads on `ground`."""
-    good = [c for c in COLOURS.values() if contrast(c, ground) >= least]
-    good = good or [max(COLOURS.values(), key=lambda c: contrast(c, ground))]
-    return min(good, key=lambda c: distance(c, colour))
-
-
-def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -> list[Element]:
-    """Panels that stand out from the background and letters that stand out from what is behind them.
-
-    Args:
-        fixed: elements whose colour the prompt or the visitor has chosen; they get an outline instead of another
-        colour.
-    """
-    fixed = fixed or [False] * len(elements)
-    out = list(elements)
-    glowing = any(e.style == "glow" for e in out)
-    for i, e in enumerate(out):
-        ground = behind(e, out)
-        if ground is None or ground.colour is None or e.colour is None or e.kind == "background":
-            continue
-        under, own = to_rgb(ground.colour), to_rgb(e.colour)
-        busy = ground.style in ("photo", "texture")
-        if glowing and ground.kind == "background":
-            under = shade(under, -0.62)  # the canvas dims what is behind neon letters
-        if e.kind == "panel" and not fixed[i] and distance(own, under) < 60:
-            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 1.6)))
-        elif e.kind == "object" and e.style == "mono" and not fixed[i] and contrast(own, under) < 2.5:
-            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 3)))
-        elif e.kind == "text":
-            out[i] = _readable_text(e, own, under, busy, fixed[i])
-    return out
-
-
-def _readable_text(e: Element, own: RGB, under: RGB, busy: bool, fixed: bool) -> Element:
-    if e.style == "glow" and not fixed:
-        own = min((COLOURS[n] for n in NEON), key=lambda c: distance(c, own))
-        e = dataclasses.replace(e, colour=to_hex(own))
-    if not fixed and contrast(own, under) < (READABLE if not busy else 3):
-        own = legible(own, under)
-        e = dataclasses.replace(e, colour=to_hex(own))
-    if (busy and e.style != "glow") or contrast(own, under) < 2.5:
-        edge = (
-            COLOURS["black"] if contrast(own, COLOURS["black"]) > contrast(own, COLOURS["white"]) else COLOURS["white"]
-        )
-        return dataclasses.replace(e, style="outline", accent=to_hex(edge))
-    return e

@@ -25,13 +25,14 @@ from pipelines.vlad.nouns import (
     NUMBERS,
     ORGANISATIONS,
     PANELS,
+    PATTERNS,
     PLACES,
     SIZES,
     STOP_WORDS,
     THING_WORDS,
     TONES,
 )
-from pipelines.vlad.reading import MARK, Item, Reading, colours_in
+from pipelines.vlad.reading import MARK, Item, Reading, colour_hex, colours_in
 
 MAX_COUNT = 9
 _SHOWN = frozenset(
@@ -52,12 +53,14 @@ class Things:
     Attributes:
         items: panels and objects in order of the prompt.
         documents: (start, end, colour) of each noun for the picture itself.
+        pattern: style of the background that such a noun asks for ("a striped poster"), or None.
         hints: known objects that only describe another noun ("coffee shop").
         warnings: sentences for the visitor.
     """
 
     items: list[Item] = field(default_factory=list)
     documents: list[tuple[int, int, str | None]] = field(default_factory=list)
+    pattern: str | None = None
     hints: list[Item] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -82,7 +85,9 @@ def _read_noun(reading: Reading, lexicon: Lexicon, words: list[str], i: int, thi
     size = panel[0] if panel else 0
     if known and _better_inside(reading, lexicon, words, i, known[0]):
         return
-    if words[i] == "painting" and not things.documents and not any(item.kind == "panel" for item in things.items):
+    if words[i] == "painting" and reading.run(i, 2) == "painting of":
+        known = None
+    elif words[i] == "painting" and not things.documents and not any(item.kind == "panel" for item in things.items):
         known = None
     if known and known[0] > size and not (size and _ends_with_panel(words, i, known[0])):
         _read_object(reading, lexicon, words, i, known, things)
@@ -90,6 +95,10 @@ def _read_noun(reading: Reading, lexicon: Lexicon, words: list[str], i: int, thi
         _read_panel(reading, i, panel, known, things)
     elif words[i] in DOCUMENT_HEADS and _is_head(reading, i) and not _commands(reading, i):
         first, _, colours = _before(reading, i)
+        patterns = (p for n in (2, 1) for k in range(first, i - n + 1) if (p := PATTERNS.get(reading.run(k, n))))
+        things.pattern = things.pattern or next(
+            (p for p in patterns if p in ("stripes", "sunburst", "dots", "gradient")), None
+        )
         reading.take(reading.words[i].start, reading.words[i].end)
         things.documents.append((reading.words[first].start, reading.words[i].end, colours[0] if colours else None))
 
@@ -292,8 +301,16 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
         text = reading.prompt[start:end][:200]  # "T shirt" for "t-shirt"
     reading.take(start, end)
     item = Item("object", text, start, end, _limited(count, text, things), name=name.object)
+    colours += _leading_colour(name)
     item.colour = colours[0] if colours else None
     things.items.append(item)
+
+
+def _leading_colour(name: Name) -> list[str]:
+    """Colour that a known name begins with ("red heart", "light blue heart"), as a list of one or none."""
+    words = name.singular.lower().split()
+    found = (colour_hex(" ".join(words[:n])) for n in (2, 1) if n < len(words))
+    return [colour for colour in found if colour][:1]
 
 
 def _negated(reading: Reading, first: int) -> bool:
@@ -313,13 +330,12 @@ def _limited(count: int, text: str, things: Things) -> int:
 def _find_unknown(reading: Reading, lexicon: Lexicon, things: Things) -> None:
     """Nouns outside the lexicon that the prompt puts into the picture."""
     for i in reading.indices():
-        word = reading.words[i].text
         starts = _starts_prompt(reading, i, things)
         if not starts and not _introduces(reading, i, things):
             continue
         first = i if starts else i + 1
         if reading.free(first):
-            _read_unknown(reading, first, things, needs_article=not starts or word not in NUMBERS)
+            _read_unknown(reading, first, things)
 
 
 def _starts_prompt(reading: Reading, i: int, things: Things) -> bool:
@@ -341,7 +357,7 @@ def _introduces(reading: Reading, i: int, things: Things) -> bool:
     return word == "and" and any(0 <= end - item.end <= 1 for item in things.items if item.kind == "object")
 
 
-def _read_unknown(reading: Reading, first: int, things: Things, needs_article: bool) -> None:
+def _read_unknown(reading: Reading, first: int, things: Things) -> None:
     """The noun phrase from its article or number at word `first` to its head."""
     i, count = first, 0
     word = reading.words[i].text
@@ -366,6 +382,7 @@ def _read_unknown(reading: Reading, first: int, things: Things, needs_article: b
     text = " ".join([*words[:-1], head])[:200]
     item = Item("object", text, start, end, _limited(count, text, things), colours[0] if colours else None)
     things.items.append(item)
+    things.warnings.append(f"{text!r} is not an object the models know by name, so expect an approximation.")
 
 
 def _describes_known(reading: Reading, last: int) -> bool:

@@ -169,7 +169,10 @@ def test_objects(prompt: str, text: str, count: int, colour: str | None) -> None
 
 @pytest.mark.parametrize(
     "prompt",
-    ["a poster in a bold style", "a card with love", "a sign on a coral background", "a logo without a cat", "a film poster"],
+    [
+        "'Hi' on a poster in a bold style", "a card with love and 'Hi'", "a sign on a coral background",
+        "a logo without a cat", "a film poster with 'Hi'",
+    ],
 )  # fmt: skip
 def test_words_that_are_no_objects(prompt: str) -> None:
     assert objects(prompt) == []
@@ -206,6 +209,7 @@ def test_too_many_objects_are_reduced_with_a_warning() -> None:
         ("a cat, the background is light blue", "plain", "light blue", None),
         ("a cat on black", "plain", "black", None),
         ("a violet poster with a cat", "plain", "purple", None),
+        ("a striped navy poster with a cat", "stripes", "navy blue", None),
         ("a cat under a night sky", "gradient", "navy blue", None),
     ],
 )

@@ -10,7 +10,8 @@ from pipelines.colours import contrast, to_rgb
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import panel_safe_box
 from pipelines.vlad.fonts import default_fonts
-from pipelines.vlad.settle import containers, overlap, readable, settle
+from pipelines.vlad.readability import readable
+from pipelines.vlad.settle import containers, overlap, settle
 
 FONTS = default_fonts()
 GROUND = Element("background", FULL, colour="#ffffff")
@@ -72,5 +73,20 @@ def test_letters_get_a_colour_that_reads_or_an_outline_if_theirs_was_asked_for()
     pale = dataclasses.replace(text(Box(0.2, 0.2, 0.8, 0.6)), colour="#fdf5de")
     changed = readable([GROUND, pale])[1]
     assert contrast(to_rgb(changed.colour or ""), (255, 255, 255)) >= 4.5
-    kept = readable([GROUND, pale], [False, True])[1]
+    kept = readable([GROUND, pale], [True, True])[1]
     assert kept.colour == pale.colour and kept.style == "outline"
+
+
+def test_a_ground_nobody_asked_for_gives_way_to_letters_somebody_did() -> None:
+    pale = dataclasses.replace(text(Box(0.2, 0.2, 0.8, 0.6)), colour="#fdf5de")
+    ground, kept = readable([GROUND, pale], [False, True])
+    assert kept.colour == pale.colour and kept.style == "plain"
+    assert contrast(to_rgb(ground.colour or ""), to_rgb(pale.colour)) >= 4.5
+
+
+def test_letters_read_on_both_colours_of_a_pattern() -> None:
+    striped = dataclasses.replace(GROUND, style="stripes", accent="#144a32")
+    out = readable([striped, text(Box(0.2, 0.2, 0.8, 0.6))])[1]
+    assert out.style == "outline" or all(
+        contrast(to_rgb(out.colour or ""), c) >= 2.5 for c in ((255,) * 3, (20, 74, 50))
+    )

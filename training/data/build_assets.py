@@ -3,8 +3,8 @@
 Usage: python -m training.data.build_assets [--work DIR] [--out DIR] [--no-fetch]
 
 `fetch` downloads the packages with their ordinary clients (npm, apt-get, pip) into DIR and unpacks them; the rest turns
-them into objects, fonts, textures and words. Needs, besides requirements: resvg_py, OpenEXR, fonttools, brotli; npm,
-apt-get and dpkg-deb for fetching. Licences of every source: SOURCES.md.
+them into objects, fonts, textures and words. Needs requirements-train.txt besides requirements.txt, and for fetching
+npm, and apt-get and dpkg-deb with the packages of Debian 12. Licences of every source: SOURCES.md.
 """
 
 from __future__ import annotations
@@ -345,7 +345,7 @@ def build_fonts(work: Path, out: Path) -> None:
             source = folder / f"files/{spec.package}-latin-{weight}-normal.woff2"
             if not source.exists():
                 continue
-            font = TTFont(source)
+            font = TTFont(source, recalcTimestamp=False)  # the same bytes on every run
             font.flavor = None
             name = f"{spec.package}-{weight}.ttf"
             font.save(out / "fonts" / name)
@@ -387,6 +387,7 @@ _MINI, _ROBO, _META = (
 )
 _PAINT = "deb/mypaint-data-extras/usr/share/mypaint/backgrounds/"
 # kind -> (folder, glob patterns separated by blanks; "?" stands for one character)
+# The order counts: the variant of a background is a place in it.
 MATERIALS: dict[str, tuple[tuple[str, str], ...]] = {
     "wood": (
         (_MINI, "wood_1.png wood_2.png wood_planks_1.png"),
@@ -397,20 +398,29 @@ MATERIALS: dict[str, tuple[tuple[str, str], ...]] = {
          " textures/wood2.png textures/wood3.png textures/wood4.png textures/wood_light.png"),
     ),
     "brick wall": (
-        (_MINI, "brick_wall_1.png cinder_blocks_1.png"), (_ROBO, "white-bricks.png"), (_META, "textures/brick1.png"),
+        (_MINI, "brick_wall_1.png"), (_ROBO, "white-bricks.png"), (_META, "textures/brick1.png"),
+        (_MINI, "cinder_blocks_1.png"),
     ),
     "concrete": (
         (_MINI, "concrete_?.png concrete_tiles_1.png asphalt_1.png stucco_1.png"), (_META, "textures/metal1.png"),
     ),
     "plaster wall": ((_ROBO, "*-plaster.png clay.png"), (_META, "textures/plaster1.png"), (_MINI, "drywall_1.png")),
-    "marble": ((_MINI, "marble_?.png"), (_META, "textures/marble.png textures/granite.png")),
+    "marble": (
+        (_MINI, "marble_2.png"), (_META, "textures/marble.png textures/granite.png"), (_MINI, "marble_1.png"),
+    ),
     "cardboard": ((_MINI, "cardboard_?.png"),),
     "cork board": ((_PAINT, "ramon/HR_Cork.png"),),
-    "paper": ((_PAINT, "ramon/*Paper*.png ramon/HR_Water*.png mrmamurk/*.png"),),
+    "paper": (
+        (_PAINT, "ramon/HR_PastelPaper?02.png ramon/HR_SketchPaper?02.png ramon/HR_DecoPaper.png"
+         " ramon/HR_PastelPaper?01.png ramon/HR_RoughPaper.png ramon/HR_SketchPaper.png ramon/HR_WaterColor.png"
+         " mrmamurk/mamurk_f_1.png mrmamurk/mamurk_e_1.png mrmamurk/mamurk_a_2.png mrmamurk/mamurk_e_2.png"
+         " mrmamurk/mamurk_b_1.png mrmamurk/mamurk_c_3.png mrmamurk/mamurk_a_1.png"),
+    ),
     "canvas": ((_PAINT, "ramon/HR_Canvas*.png"), (_META, "scene/textures/fabricPlain.png"), (_ROBO, "gray-felt.png")),
     "metal": (
-        (_ROBO, "steel-brushed.png steel-scratched.png metal.png brass-ambra.png"),
+        (_ROBO, "steel-brushed.png steel-scratched.png metal.png"),
         (_MINI, "door_steel_grey.png door_steel_red.png metal_grill_1.png"),
+        (_ROBO, "brass-ambra.png"),
     ),
     "grass": ((_MINI, "grass_?.png"),),
     "water": ((_MINI, "water_?.png"),),

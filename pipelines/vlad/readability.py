@@ -1,0 +1,103 @@
+"""Colours of a plan: letters that read, panels that stand out, backgrounds that keep in the background."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from pipelines.colours import COLOURS, RGB, contrast, distance, shade, to_hex, to_rgb
+from pipelines.types import Element
+
+READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
+OUTLINED = 2.5  # below this letters get an outline
+NEON = ("pink", "sky blue", "yellow", "mint", "coral", "turquoise", "orange")  # colours of glowing letters
+PATTERNED = ("stripes", "sunburst", "dots")
+PICTURED = ("photo", "texture")
+
+
+def named(colour: str) -> str:
+    """The nearest named colour as "#rrggbb"."""
+    rgb = to_rgb(colour)
+    return to_hex(min(COLOURS.values(), key=lambda c: distance(c, rgb)))
+
+
+def least_contrast(colour: RGB, grounds: Sequence[RGB]) -> float:
+    """Contrast with the ground from which a colour stands out least."""
+    return min(contrast(colour, g) for g in grounds)
+
+
+def legible(colour: RGB, grounds: Sequence[RGB], least: float = READABLE) -> RGB:
+    """The named colour nearest to `colour` that reads on all grounds, or the one that reads best."""
+    good = [c for c in COLOURS.values() if least_contrast(c, grounds) >= least]
+    good = good or [max(COLOURS.values(), key=lambda c: least_contrast(c, grounds))]
+    return min(good, key=lambda c: distance(c, colour))
+
+
+def behind(element: Element, elements: Sequence[Element]) -> Element | None:
+    """What an element stands on: the last panel around its centre, else the background."""
+    x, y = element.box.centre
+    under = None
+    for e in elements:
+        if e.kind == "background":
+            under = under or e
+        if e.kind == "panel" and e is not element and e.box.x0 <= x <= e.box.x1 and e.box.y0 <= y <= e.box.y1:
+            under = e
+    return under
+
+
+def grounds_of(ground: Element, glowing: bool) -> list[RGB]:
+    """The colours that meet on a ground: its own and, where it is patterned, its accent."""
+    own = to_rgb(ground.colour or "#ffffff")
+    if glowing and ground.kind == "background":
+        own = shade(own, -0.62)  # the canvas dims what is behind neon letters
+    return [own, to_rgb(ground.accent)] if ground.accent and ground.style in PATTERNED else [own]
+
+
+def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -> list[Element]:
+    """Colours changed as little as needed so that letters, panels and silhouettes stand out.
+
+    Args:
+        fixed: elements whose colour the prompt or the visitor has chosen; the others give way to them.
+    """
+    fixed = fixed or [False] * len(elements)
+    out = list(elements)
+    _yield_to_letters(out, fixed)
+    glowing = any(e.style == "glow" for e in out)
+    for i, e in enumerate(out):
+        ground = behind(e, out)
+        if ground is None or e.colour is None or e.kind == "background":
+            continue
+        under, own = grounds_of(ground, glowing), to_rgb(e.colour)
+        if e.kind == "panel" and not fixed[i] and distance(own, under[0]) < 60:
+            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 1.6)))
+        elif e.kind == "object" and e.style == "mono" and not fixed[i] and least_contrast(own, under) < OUTLINED:
+            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 3)))
+        elif e.kind == "text":
+            out[i] = _readable_text(e, own, under, ground.style in PICTURED, fixed[i])
+    return out
+
+
+def _yield_to_letters(elements: list[Element], fixed: Sequence[bool]) -> None:
+    """A ground whose colour nobody has asked for gives way to a text whose colour is asked for."""
+    for i, e in enumerate(elements):
+        if e.kind != "text" or not fixed[i] or e.colour is None:
+            continue
+        ground = behind(e, elements)
+        if ground is None or ground.colour is None or ground.style in PICTURED:
+            continue
+        at = elements.index(ground)
+        if not fixed[at] and contrast(to_rgb(e.colour), to_rgb(ground.colour)) < READABLE:
+            colour = legible(to_rgb(ground.colour), [to_rgb(e.colour)])
+            elements[at] = dataclasses.replace(ground, colour=to_hex(colour))
+
+
+def _readable_text(e: Element, own: RGB, under: Sequence[RGB], busy: bool, fixed: bool) -> Element:
+    if e.style == "glow" and not fixed:
+        own = min((COLOURS[n] for n in NEON), key=lambda c: distance(c, own))
+    elif not fixed and least_contrast(own, under) < (3 if busy else READABLE):
+        own = legible(own, under)
+    e = dataclasses.replace(e, colour=to_hex(own))
+    if (busy and e.style != "glow") or least_contrast(own, under) < OUTLINED:
+        edge = max((COLOURS["black"], COLOURS["white"]), key=lambda c: contrast(own, c))
+        return dataclasses.replace(e, style="outline", accent=to_hex(edge))
+    return e
