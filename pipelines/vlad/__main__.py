@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import resource
@@ -49,12 +50,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Plan, draw, write the files, and say what was done."""
     from pipelines import load
 
-    if (args.prompt is None) == (args.layout is None):
-        raise BadSetting("Give either --prompt or --layout, so that there is one thing to draw.")
+    if args.prompt is None and args.layout is None:
+        raise BadSetting("There is nothing to draw; give --prompt, or --layout with an exported layout.json.")
     vlad = load(args.preset)
     began = time.perf_counter()
     if args.layout is not None:
         layout, planned = read_layout(args.layout), None
+        layout = dataclasses.replace(layout, prompt=args.prompt) if args.prompt else layout
     else:
         layout = vlad.plan(args.prompt, seed=args.seed, variety=args.variety, use_ccm=not args.no_ccm)
         planned = round(1000 * (time.perf_counter() - began), 1)

@@ -88,12 +88,14 @@ def fit_text(
     """Sets the text as large as the box allows, over 1 to MAX_LINES balanced lines, centred in height.
 
     Args:
-        text: any string; whitespace separates words. An empty one is set as "?".
+        text: any string; whitespace separates words. Characters that no font has are left
+            out; where nothing is left, "?" is set.
         font_id: None or an unknown id stands for the first font; a font without a character is replaced.
     """
     fonts = fonts or default_fonts()
     font_id = fonts.fallback(fonts.known(font_id), text) or fonts.known(font_id)
-    words = text.split() or ["?"]
+    absent = set(fonts.missing(font_id, text))
+    words = "".join(c for c in text if c not in absent).split() or ["?"]  # never the empty box of a missing glyph
     rows, em = _largest(words, font_id, fonts, box)
     px = max(LEAST_PX, floor(em * size * SCALE)) / SCALE
     lines = _placed(rows, px, box, size, align)

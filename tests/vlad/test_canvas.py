@@ -183,3 +183,11 @@ def test_warnings(elements: list[Element], word: str) -> None:
 def test_quoted_words_that_are_absent_are_named() -> None:
     found = legibility_warnings(layout(text("Hello"), prompt='a sign that says "Hello World"'))
     assert any("World" in w for w in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "set_as"), [("Tea \u05e9\u05dc time", ["Tea", "time"]), ("\u05e9\u05dc\u05d5\u05dd", ["?"])]
+)
+def test_a_missing_glyph_is_left_out_and_never_an_empty_box(text: str, set_as: list[str]) -> None:
+    fitted = fit_text(text, "montserrat-700", Box(0.1, 0.1, 0.9, 0.9))
+    assert " ".join(line.text for line in fitted.lines).split() == set_as
