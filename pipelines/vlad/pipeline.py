@@ -103,7 +103,8 @@ class VladPipeline:
 
         Args:
             prompt: up to 2,000 characters. seed: one layout per seed. variety: sigma of eq. (6) in [0, 1].
-            locked: elements that keep their box and look. use_ccm: False withholds every local embedding and hint.
+            locked: elements that keep their box and look. use_ccm: False withholds
+            everything local: embeddings, hints, relations, places, room for long texts.
 
         Raises:
             BadPrompt, BadSetting, CheckpointMissing.
@@ -128,7 +129,7 @@ class VladPipeline:
                 tlg, known, mask_of_known, told, tokens.expand(n, -1, -1), mask,
                 steps=LAYOUT_STEPS, variety=sigma, generator=make_generator(seed),
             )  # fmt: skip
-        candidates = [finish(plan, k, self.fonts, seed) for k in z.float().cpu().numpy()]
+        candidates = [finish(plan, k, self.fonts, seed, use_ccm) for k in z.float().cpu().numpy()]
         best = min(candidates, key=lambda c: c[1])[0]
         return make_layout(understood, best, seed)
 

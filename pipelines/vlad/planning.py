@@ -112,19 +112,21 @@ def _with_locked(wishes: list[Wish], locked: Sequence[Element]) -> list[Wish]:
     return out[:MAX_ELEMENTS]
 
 
-def finish(plan: Plan, slots: np.ndarray, fonts: FontBook, pick: int) -> tuple[list[Element], float]:
+def finish(
+    plan: Plan, slots: np.ndarray, fonts: FontBook, pick: int, local: bool = True
+) -> tuple[list[Element], float]:
     """Elements from sampled slots, settled, and how bad they are (lower is better).
 
     Args:
-        slots: (M, SLOT). pick: chooses among the fonts of a category.
+        slots: (M, SLOT). pick: chooses among the fonts of a category. local: see `settle`.
     """
     panels = any(w.element.kind == "panel" for w in plan.wishes)
     raw = [_cleaned(decode_slot(z, w, fonts, pick), w, pick, panels) for z, w in zip(slots, plan.wishes, strict=True)]
     raw = _one_look(raw, plan)
-    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts)
+    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
     done = readable(done, fixed)
-    return done, travelled(raw, done) + 8 * overlap(done) + _small_letters(done, fonts)
+    return done, travelled(raw, done) + 8 * overlap(done) + (_small_letters(done, fonts) if local else 0)
 
 
 def _cleaned(e: Element, wish: Wish, pick: int, panels: bool) -> Element:

@@ -26,6 +26,7 @@ def settle(
     relations: Sequence[tuple[Sequence[int], str, Sequence[int]]],
     places: Sequence[str],
     fonts: FontBook,
+    local: bool = True,
 ) -> list[Element]:
     """Move as little as possible until the layout keeps its rules.
 
@@ -33,7 +34,11 @@ def settle(
         elements: sampled elements; locked ones never move.
         relations: (indices, "left of" | "above", indices) between groups of elements.
         places: asked place of each element or "".
+        local: False for the ablation without CCM, which knows nothing of single elements: no relations, no places, and
+            no box made larger because of what it holds.
     """
+    if not local:
+        relations, places = [], [""] * len(elements)
     elements = [_centred(e) if e.kind == "panel" and not e.locked else e for e in elements]
     boxes = [list(e.box.as_list()) for e in elements]
     free = [e.kind in ("text", "object") and not e.locked for e in elements]
@@ -49,7 +54,7 @@ def settle(
     for i, e in enumerate(elements):
         if free[i]:
             _inside(boxes[i], homes[i])
-            if e.kind == "text":
+            if e.kind == "text" and local:
                 _enlarge(boxes[i], e, homes[i], fonts)
     for attempt in range(6):
         if _separate(boxes, solid, free, homes):
@@ -57,7 +62,8 @@ def settle(
         for i, e in enumerate(elements):
             if free[i]:
                 _scale(boxes[i], 0.88 if e.kind == "object" else 0.95 if attempt > 2 else 1.0)
-    _grow(boxes, elements, solid, free, homes, fonts)
+    if local:
+        _grow(boxes, elements, solid, free, homes, fonts)
     moved = [
         dataclasses.replace(e, box=Box.clipped(*(round(v, 4) for v in b))) for e, b in zip(elements, boxes, strict=True)
     ]
