@@ -462,7 +462,7 @@ def _plan_card() -> dict[str, Any]:
     components.heading(2, "Plan layout", "drag, resize, or edit the table")
     plan = components.boxes(render.plan(None))
     with gr.Row(elem_classes="row-tools"):
-        draft = gr.Checkbox(False, label="Show draft", elem_id="draft", container=False)
+        draft = gr.Checkbox(True, label="Show draft", elem_id="draft", container=False)
         undo = gr.Button("Undo", size="sm", elem_id="undo")
         redo = gr.Button("Redo", size="sm", elem_id="redo")
     stale = gr.HTML("", js_on_load=None, elem_id="stale")
