@@ -44,8 +44,7 @@ LIMITS = """## Limits
   a blend of neighbours in meaning. It draws illustrations, not photographs; people and faces are icons.
 - Photographic backgrounds are soft: the sketch head knows a few dozen places and materials.
 - Text is set in the fonts of `assets/fonts` (Latin, Greek, Cyrillic); a character that none covers gives a warning.
-- From pure noise (start 1, or without hierarchical guidance) the denoiser alone does not write legibly: the canvas
-  does.
+- Letters come from the layout canvas: without hierarchical guidance the denoiser alone draws neither text nor objects.
 - English prompts; the decomposition is a grammar, so unusual phrasing may be read wrongly. The app shows what was read.
 """
 

@@ -22,7 +22,10 @@ from evaluation import metrics, ocr
 from evaluation.features import Features
 from evaluation.truths import NoTruths, held_out
 
-SETTINGS = ((0.25, 2), (0.25, 4), (0.5, 2), (0.5, 4), (0.5, 8), (0.75, 6), (1.0, 4), (1.0, 12))
+SETTINGS = (
+    *((0.25, 2), (0.25, 4), (0.5, 1), (0.5, 2), (0.5, 3), (0.5, 4), (0.5, 8)),
+    *((0.75, 2), (0.75, 3), (0.75, 6), (1.0, 2), (1.0, 3), (1.0, 4), (1.0, 12)),
+)
 
 
 def psnr(a: Image.Image, b: Image.Image) -> float:

@@ -24,6 +24,8 @@ ALWAYS = {
     "text": frozenset({"accent"}),
 }
 USUAL = {"chalkboard": "#2e323a", "blackboard": "#2e323a", "whiteboard": "#ffffff", "speech": "#ffffff"}
+UNSURE = to_hex(COLOURS["gray"])  # what a stage samples that wavers between colours
+LIVELY = ("cream", "sky blue", "mint", "navy blue", "peach", "yellow", "lavender", "teal", "light pink", "coral")
 WALLS = ("brick wall", "wood", "concrete", "plaster wall")  # what an unasked texture behind a panel shows
 
 
@@ -122,7 +124,7 @@ def finish(
     """
     panels = any(w.element.kind == "panel" for w in plan.wishes)
     raw = [_cleaned(decode_slot(z, w, fonts, pick), w, pick, panels) for z, w in zip(slots, plan.wishes, strict=True)]
-    raw = _one_look(raw, plan)
+    raw = _one_look(raw, plan, fonts)
     done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
     done = readable(done, fixed)
@@ -138,6 +140,10 @@ def _cleaned(e: Element, wish: Wish, pick: int, panels: bool) -> Element:
         value = getattr(e, name)
         if name not in wish.known and value:
             changes[name] = named(value)
+    if e.kind == "background" and changes.get("accent") == UNSURE:
+        changes["accent"] = None
+    if e.kind == "background" and changes.get("colour") == UNSURE:
+        changes.update(colour=to_hex(COLOURS[LIVELY[pick % len(LIVELY)]]), accent=None)
     if "style" not in wish.known:
         if e.kind == "background" and e.style in PICTURED:
             changes.update(_surroundings(panels, pick))
@@ -158,8 +164,8 @@ def _surroundings(panels: bool, pick: int) -> dict[str, object]:
     return {"style": "texture", "text": name, "colour": PICTURED_KINDS[name][1]}
 
 
-def _one_look(elements: list[Element], plan: Plan) -> list[Element]:
-    """Equal objects get one size and, as silhouettes, one colour."""
+def _one_look(elements: list[Element], plan: Plan, fonts: FontBook) -> list[Element]:
+    """Equal objects get one colour as silhouettes; the texts after the first share font and colour."""
     out = list(elements)
     for group in plan.members:
         group = [i for i in group if out[i].kind == "object" and not out[i].locked]
@@ -167,6 +173,12 @@ def _one_look(elements: list[Element], plan: Plan) -> list[Element]:
             colour = out[group[0]].colour
             for i in group:
                 out[i] = dataclasses.replace(out[i], colour=colour)
+    lesser = [i for i, e in enumerate(out) if e.kind == "text" and not e.locked][1:]
+    for i in lesser[1:]:
+        first, wish = out[lesser[0]], plan.wishes[i]
+        font = first.font if not wish.category and fonts.covers(first.font or "", out[i].text) else out[i].font
+        colour = out[i].colour if "colour" in wish.known else first.colour
+        out[i] = dataclasses.replace(out[i], font=font, colour=colour)
     return out
 
 

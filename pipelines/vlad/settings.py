@@ -7,7 +7,7 @@ import math
 from pipelines.errors import BadSetting
 
 # Chosen on the validation split; checkpoints/vlad-mini/README.md has the measurements.
-DEFAULTS: dict[str, float] = {"steps": 4, "guidance": 1.0, "start": 0.5, "variety": 0.8, "images": 1, "seed": 0}
+DEFAULTS: dict[str, float] = {"steps": 3, "guidance": 1.0, "start": 1.0, "variety": 0.8, "images": 1, "seed": 0}
 LIMITS: dict[str, tuple[float, float]] = {
     "steps": (1, 50),
     "guidance": (0, 10),

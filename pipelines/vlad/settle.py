@@ -108,11 +108,12 @@ def _tidy(
     objects = [i for i, e in enumerate(elements) if e.kind == "object" and free[i]]
     for name in {elements[i].text for i in objects}:
         _equal_sizes([boxes[i] for i in objects if elements[i].text == name])
-    for row in _rows(boxes, objects):
+    rows = _rows(boxes, objects, elements)
+    for row in rows:
         middle = sum(boxes[i][1] + boxes[i][3] for i in row) / (2 * len(row))
         for i in row:
             _shift(boxes[i], 1, middle - (boxes[i][1] + boxes[i][3]) / 2)
-    groups = [*_rows(boxes, objects), *[[i] for i, e in enumerate(elements) if e.kind == "text" and free[i]]]
+    groups = [*rows, *[[i] for i, e in enumerate(elements) if e.kind == "text" and free[i]]]
     for group in groups:
         home = homes[group[0]]
         centre = (min(boxes[i][0] for i in group) + max(boxes[i][2] for i in group)) / 2
@@ -122,12 +123,16 @@ def _tidy(
                 _shift(boxes[i], 0, off)
 
 
-def _rows(boxes: list[list[float]], indices: Sequence[int]) -> list[list[int]]:
-    """Groups of boxes whose middles lie within half a box of each other in height and which stand side by side."""
+def _rows(boxes: list[list[float]], indices: Sequence[int], elements: Sequence[Element]) -> list[list[int]]:
+    """Groups that stand side by side, their middles within half a box in height (a whole one for equal objects)."""
     rows: list[list[int]] = []
     for i in sorted(indices, key=lambda i: boxes[i][1] + boxes[i][3]):
         y, h = (boxes[i][1] + boxes[i][3]) / 2, boxes[i][3] - boxes[i][1]
-        row = next((r for r in rows if abs(y - (boxes[r[0]][1] + boxes[r[0]][3]) / 2) < 0.5 * h), None)
+        row = None
+        for r in rows:
+            near = 1.0 if all(elements[k].text == elements[i].text for k in r) else 0.5
+            if abs(y - (boxes[r[0]][1] + boxes[r[0]][3]) / 2) < near * h:
+                row = r
         if row is not None and all(_depth(boxes[i], boxes[k])[0] < 0.5 * h for k in row):
             row.append(i)
         else:
