@@ -31,7 +31,7 @@ nothing about the paper's own model.
 """
 DATA = """## Data
 
-Posters made by `training/data` (17 kinds of scene, prompts with character-exact spans, 256 px) from artwork, fonts,
+Posters made by `training/data` (20 kinds of scene, prompts with character-exact spans, 256 px) from artwork, fonts,
 textures, photographs and word lists of npm, Debian and PyPI packages whose licences allow it;
 `training/data/SOURCES.md` lists each with its licence. Held out by stable hash: words, phrases, fonts, combinations
 of objects and photograph sources. The text encoder under the LoRA is all-MiniLM-L6-v2 (Apache-2.0), which is not
@@ -39,9 +39,8 @@ part of this folder.
 """
 LIMITS = """## Limits
 
-- Objects are the {objects} drawings the sketch head has learned (emoji art in three styles); what it has not
-  learned comes out as
-  a blend of neighbours in meaning. It draws illustrations, not photographs; people and faces are icons.
+- It knows the {objects} objects of `assets/lexicon.json`, as emoji art in three styles; a name it has not learned takes
+  the nearest learned one's drawing. It draws illustrations, not photographs; people and faces are icons.
 - Photographic backgrounds are soft: the sketch head knows a few dozen places and materials.
 - Text is set in the fonts of `assets/fonts` (Latin, Greek, Cyrillic); a character that none covers gives a warning.
 - Letters come from the layout canvas: without hierarchical guidance the denoiser alone draws neither text nor objects.

@@ -358,7 +358,7 @@ class Reference:
         return retrieval(pipe, [p.prompt for p in posters], [(i, p.image) for i, p in enumerate(posters)])
 
     def ocr(self, reader: ocr.Reader, count: int) -> dict[str, Any]:
-        """What the OCR engine reads of `count` true posters with text: the ceiling of the text figures."""
+        """What the OCR engine reads of `count` true posters with text, for comparison."""
         if self.note:
             return {"note": self.note}
         scores = [
