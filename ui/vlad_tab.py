@@ -28,6 +28,7 @@ MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
+PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
 LATE_S = 1.0  # seconds in which a report may still arrive after Stop
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
@@ -98,6 +99,8 @@ class Handlers:
         if draft:
             try:
                 return render.plan(layout, self.backend.pipeline().draft(layout), named=False, selected=selected)
+            except UserError:
+                pass  # the weights are not there, as the page says already: the flat plan serves
             except Exception as e:
                 warn(e)
         return render.plan(layout, self.backend.canvas(layout), selected=selected)
@@ -186,14 +189,15 @@ class Handlers:
 
     def drawing(self, layout: Layout, settings: dict[str, Any]) -> Generator[Values, None, None]:
         """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
-        seed, began = settings["seed"], time.perf_counter()
+        seed, began, shown = settings["seed"], time.perf_counter(), 0.0
         yield (gr.skip(), render.message("Getting ready"), seed, gr.Button(interactive=True), gr.skip())
         try:
             with closing(self.backend.stream(layout, settings)) as stream:
                 for report in stream:
                     if report.stage == "done":
                         yield self.finished(layout, settings, report, time.perf_counter() - began)
-                    else:
+                    elif time.perf_counter() - shown >= PREVIEW_S or report.step == 0:
+                        shown = time.perf_counter()
                         picture = render.stage(report.images, alt=_alt(layout)) if report.images else gr.skip()
                         yield (picture, render.progress(report), *skips(3))
         except Exception as e:

@@ -175,10 +175,16 @@ def test_stop_stops(browser: Any, url: str) -> None:
     page.locator("#examples button").first.click()
     page.wait_for_selector("#plan svg")
     page.get_by_text("Advanced").click()
-    page.get_by_label("number input for Steps").fill("50")
     page.get_by_label("4", exact=True).check()
-    page.locator("#draw").click()
-    page.wait_for_selector("#stage img")
+    for _ in range(3):  # a number typed faster than any person may not have been taken over when Draw is pressed
+        page.get_by_label("number input for Steps").fill("50")
+        page.get_by_label("number input for Steps").press("Tab")
+        page.wait_for_timeout(800)
+        page.locator("#draw").click()
+        page.wait_for_timeout(1200)
+        if "of 50" in page.locator("#status").inner_text():
+            break
+        page.get_by_text("Done").wait_for()
     page.locator("#stop").click()
     page.get_by_text("Stopped").wait_for()
     page.wait_for_timeout(3000)
