@@ -29,7 +29,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
-LATE_S = 1.0  # seconds in which a report may still arrive after Stop
+LATE_S = (0.7, 1.3, 2.0)  # seconds between sayings of "Stopped": a report on its way may arrive late on a busy machine
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
@@ -242,11 +242,12 @@ class Handlers:
 
     @staticmethod
     def stopped() -> Generator[Values, None, None]:
-        """What the status says after Stop; said again when a report that was on its way has arrived."""
+        """What the status says after Stop; said again as reports that were on their way may have arrived."""
         said = render.message("Stopped", "press Draw to start again")
         yield said, gr.Button(interactive=False)
-        time.sleep(LATE_S)
-        yield said, gr.skip()
+        for pause in LATE_S:
+            time.sleep(pause)
+            yield said, gr.skip()
 
     # -- editing ------------------------------------------------------------------------------------------------------
 

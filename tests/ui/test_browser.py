@@ -187,6 +187,6 @@ def test_stop_stops(browser: Any, url: str) -> None:
         page.get_by_text("Done").wait_for()
     page.locator("#stop").click()
     page.get_by_text("Stopped").wait_for()
-    page.wait_for_timeout(3000)
+    page.wait_for_timeout(6000)
     assert "Stopped" in page.locator("#status").inner_text() and page.locator("#stage a.save").count() == 0
     visit.context.close()
