@@ -31,7 +31,7 @@ LAMBDA = 1.0  # lambda of eq. (8)
 ALONE = 0.1  # share of samples seen without CCM's local level, for the ablation
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, warmup=1, eval_every=2, save_every=2, precision="no"),
-    "cpu": RunConfig(steps=700, batch=96, lr=6e-4, warmup=50, ema=0.99, eval_every=100, save_every=100),
+    "cpu": RunConfig(steps=360, batch=96, lr=6e-4, warmup=50, ema=0.99, eval_every=100, save_every=100),
     "gpu": RunConfig(steps=8000, batch=512, lr=6e-4, minutes=8, eval_every=500, save_every=2000),
 }
 

@@ -16,7 +16,7 @@ from training.loop import RunConfig, chosen, fit, parser
 
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
-    "cpu": RunConfig(steps=9000, batch=16, lr=8e-4, eval_every=500, save_every=500),
+    "cpu": RunConfig(steps=5500, batch=16, lr=8e-4, eval_every=500, save_every=500),
     "gpu": RunConfig(steps=30000, batch=128, lr=8e-4, minutes=7, eval_every=2000, save_every=5000),
 }
 

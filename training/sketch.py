@@ -31,7 +31,7 @@ from training.loop import RunConfig, chosen, fit, parser
 SIDE = 128
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, warmup=1, eval_every=2, save_every=2, precision="no", ema=0),
-    "cpu": RunConfig(steps=6000, batch=192, lr=1e-3, eval_every=500, save_every=500, weight_decay=0.001),
+    "cpu": RunConfig(steps=3600, batch=192, lr=1e-3, eval_every=500, save_every=500, weight_decay=0.001),
     "gpu": RunConfig(
         steps=30000, batch=1024, lr=1e-3, minutes=5, eval_every=5000, save_every=10000, weight_decay=0.001
     ),

@@ -26,7 +26,7 @@ from training.posters import Posters, draw_known, draw_places, load_posters, tra
 
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, warmup=1, eval_every=2, save_every=2, precision="no"),
-    "cpu": RunConfig(steps=2500, batch=256, lr=6e-4, warmup=100, ema=0.998, eval_every=250, save_every=250),
+    "cpu": RunConfig(steps=1600, batch=256, lr=6e-4, warmup=100, ema=0.998, eval_every=250, save_every=250),
     "gpu": RunConfig(steps=12000, batch=2048, lr=6e-4, minutes=4, eval_every=1000, save_every=4000),
 }
 

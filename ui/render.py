@@ -313,7 +313,7 @@ def about() -> str:
     """What this is and is not."""
     return (
         '<section id="about" tabindex="-1"><h2>About</h2><p>VLAD plans a layout from a prompt with one diffusion stage'
-        " and draws it with a second one that starts from the planned canvas. This is an independent reimplementation"
+        " and draws it with a second one guided by the planned canvas. This is an independent reimplementation"
         " of the published method: code and weights are the project’s own, trained on synthetic posters of 256 by 256"
         " pixels. It draws posters, signs and cards with short texts and common objects; it does not draw people or"
         " photographs of places. What you type goes to the server that runs this page and nowhere else.</p></section>"

@@ -1,4 +1,4 @@
-"""The canvas: a layout drawn flat and plain, the picture from which the denoiser starts.
+"""The canvas: a layout drawn flat and plain, the picture that guides the denoiser.
 
 It has the exact letters, panel outlines, patterns and places of the finished picture; light, material and detail are
 left to the denoiser. Drawn at twice the size and reduced.

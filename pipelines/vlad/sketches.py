@@ -20,7 +20,6 @@ from pipelines.vlad.text import phrase_of
 from pipelines.vlad.tint import tinted
 
 Key = tuple[str, str, int]  # phrase, style, variant
-KEPT = 512
 
 
 def sketched(element: Element) -> bool:
