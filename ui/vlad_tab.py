@@ -29,6 +29,7 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
+STOPPED = ("Stopped", "press Draw to start again")
 LATE_S = (0.7, 1.3, 2.0)  # seconds between sayings of "Stopped": a report on its way may arrive late on a busy machine
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
@@ -44,6 +45,11 @@ SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").ma
   if (innerWidth < 760) document.getElementById("%s").scrollIntoView({ behavior: calm ? "auto" : "smooth" }); }"""
 
 Values = tuple[Any, ...]
+
+
+def _session(request: gr.Request | None) -> str:
+    """Whose request it is; "" outside a server."""
+    return (request.session_hash or "") if request is not None else ""
 
 
 def skips(n: int) -> Values:
@@ -75,6 +81,7 @@ class Handlers:
 
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         self.backend = backend
+        self.stops: dict[str, float] = {}  # session -> when Stop was pressed last
         self.folder = folder or Path(tempfile.mkdtemp(prefix="vlad-layouts-"))
 
     # -- showing ------------------------------------------------------------------------------------------------------
@@ -176,7 +183,7 @@ class Handlers:
 
     def draw(
         self, desk: Desk, seed: Any, randomise: bool, images: int, steps: float, guidance: float, start: float,
-        without_ccm: bool, without_guidance: bool,
+        without_ccm: bool, without_guidance: bool, request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
         if desk.layout is None:
@@ -185,15 +192,18 @@ class Handlers:
         settings = drawing_settings(
             seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
         )
-        yield from self.drawing(desk.layout, settings)
+        yield from self.drawing(desk.layout, settings, _session(request))
 
-    def drawing(self, layout: Layout, settings: dict[str, Any]) -> Generator[Values, None, None]:
+    def drawing(self, layout: Layout, settings: dict[str, Any], session: str = "") -> Generator[Values, None, None]:
         """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
         seed, began, shown = settings["seed"], time.perf_counter(), 0.0
         yield (gr.skip(), render.message("Getting ready"), seed, gr.Button(interactive=True), gr.skip())
         try:
             with closing(self.backend.stream(layout, settings)) as stream:
                 for report in stream:
+                    if self.stops.get(session, 0.0) > began:
+                        yield (gr.skip(), render.message(*STOPPED), gr.skip(), gr.Button(interactive=False), gr.skip())
+                        return
                     if report.stage == "done":
                         yield self.finished(layout, settings, report, time.perf_counter() - began)
                     elif time.perf_counter() - shown >= PREVIEW_S or report.step == 0:
@@ -222,6 +232,7 @@ class Handlers:
     def plan_and_draw(
         self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool,
         images: int, steps: float, guidance: float, start: float, without_guidance: bool,
+        request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
         chosen = seed_for(seed, randomise)
@@ -236,14 +247,14 @@ class Handlers:
         view = self.view(desk.put(layout), None, draft)
         yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
         settings = drawing_settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
-        with closing(self.drawing(layout, settings)) as drawing:
+        with closing(self.drawing(layout, settings, _session(request))) as drawing:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
 
-    @staticmethod
-    def stopped() -> Generator[Values, None, None]:
+    def stopped(self, request: gr.Request) -> Generator[Values, None, None]:
         """What the status says after Stop; said again as reports that were on their way may have arrived."""
-        said = render.message("Stopped", "press Draw to start again")
+        self.stops[_session(request)] = time.perf_counter()
+        said = render.message(*STOPPED)
         yield said, gr.Button(interactive=False)
         for pause in LATE_S:
             time.sleep(pause)

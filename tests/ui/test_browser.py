@@ -170,6 +170,8 @@ def test_plan_and_draw_four_pictures_with_a_kept_seed(browser: Any, url: str) ->
 
 
 def test_stop_stops(browser: Any, url: str) -> None:
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     visit = Visit(browser, url)
     page = visit.page
     page.locator("#examples button").first.click()
@@ -181,10 +183,11 @@ def test_stop_stops(browser: Any, url: str) -> None:
         page.get_by_label("number input for Steps").press("Tab")
         page.wait_for_timeout(800)
         page.locator("#draw").click()
-        page.wait_for_timeout(1200)
-        if "of 50" in page.locator("#status").inner_text():
+        try:
+            page.wait_for_function("/of 50/.test(document.querySelector('#status').innerText)", timeout=8000)
             break
-        page.get_by_text("Done").wait_for()
+        except PlaywrightTimeout:
+            continue
     page.locator("#stop").click()
     page.get_by_text("Stopped").wait_for()
     page.wait_for_timeout(6000)
