@@ -6,9 +6,10 @@ The server is ready first; the weights load in the background, and the page says
 from __future__ import annotations
 
 import argparse
+import functools
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,13 +26,21 @@ from ui.backend import Backend  # noqa: E402
 from ui.demo import build, launch  # noqa: E402
 
 
-def load(preset: str) -> Any:
-    """The pipeline of a preset with every weight in memory."""
-    import pipelines
+def loaders(preset: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """What loads drawing and what loads the image chat of a preset, each with every weight, on one shared cache."""
 
-    pipeline = pipelines.load(preset)
-    pipeline.preload()
-    return pipeline
+    @functools.cache
+    def both() -> tuple[Any, Any]:
+        import pipelines
+
+        return pipelines.load_both(preset)
+
+    def load(which: int) -> Any:
+        pipeline = both()[which]
+        pipeline.preload()
+        return pipeline
+
+    return lambda: load(0), lambda: load(1)
 
 
 def device() -> str:
@@ -42,17 +51,20 @@ def device() -> str:
 
 
 def backend(preset: str) -> Backend:
-    """The backend of a preset; on ZeroGPU drawing borrows a GPU."""
+    """The backend of a preset; on ZeroGPU what computes borrows a GPU."""
+    drawing, chatting = loaders(preset)
     if not os.environ.get("SPACES_ZERO_GPU"):
-        return Backend(lambda: load(preset), device=device)
+        return Backend(drawing, device=device, load_vlsa=chatting)
     from pipelines.runtime import gpu_task
 
-    return Backend(lambda: load(preset), gpu=gpu_task(60), device=device)
+    return Backend(drawing, gpu=gpu_task(60), device=device, load_vlsa=chatting)
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; host and port default to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
-    parser = argparse.ArgumentParser(description="Prompt to layout to picture, in the browser.")
+    parser = argparse.ArgumentParser(
+        description="Prompt to layout to picture, and chat about an image, in the browser."
+    )
     parser.add_argument("--preset", default=os.environ.get("VLAD_PRESET", "mini"), help="which weights (default: mini)")
     parser.add_argument("--host", default=None, help="address to listen on (default: GRADIO_SERVER_NAME or 127.0.0.1)")
     parser.add_argument("--port", type=int, default=None, help="default: GRADIO_SERVER_PORT or a free one")

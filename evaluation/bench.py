@@ -1,6 +1,7 @@
 """Time and memory of VLAD on this machine, beside the architecture of sd-turbo on the same cores in the same run.
 
     python -m evaluation.bench vlad [--runs N] [--json FILE]
+    python -m evaluation.bench vlsa [--runs N] [--json FILE]      see `evaluation.vlsa_bench`
 
 prints JSON: per stage the median and 95th percentile in milliseconds after a warm-up, peak resident memory of a process
 that runs nothing but the pipeline, cold starts, and the peer. The peer has random weights of its true architecture; its
@@ -291,10 +292,10 @@ def ratio(stages: dict[str, Any], peer: dict[str, Any]) -> float:
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m evaluation.bench", description=(__doc__ or "").split("\n")[0])
-    p.add_argument("pipeline", choices=["vlad"])
-    p.add_argument("--runs", type=int, default=20, help="timed images of ours, of the held-out prompts")
+    p.add_argument("pipeline", choices=["vlad", "vlsa"])
+    p.add_argument("--runs", type=int, default=20, help="timed runs of ours, each on another image")
     p.add_argument("--peer-runs", type=int, default=5, help="timed runs of the peer; 0 leaves it out")
-    p.add_argument("--no-server", action="store_true", help="leave out the app's cold start")
+    p.add_argument("--no-server", action="store_true", help="leave out the app's cold start (vlad)")
     p.add_argument("--preset", default="mini")
     p.add_argument("--json", help="also write the JSON to this file")
     p.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -305,12 +306,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit status; what goes wrong is one sentence on stderr."""
     args = parser().parse_args(argv)
     try:
+        from evaluation import vlsa_bench
+
         if args.child:
-            print(json.dumps(child_report(args.preset)))
+            child = child_report if args.pipeline == "vlad" else vlsa_bench.child_report
+            print(json.dumps(child(args.preset)))
             return 0
         if args.runs < 1:
             raise UserError(f"--runs is {args.runs}; time at least one run.")
-        found = bench_vlad(args.runs, args.peer_runs, args.preset, not args.no_server)
+        if args.pipeline == "vlad":
+            found = bench_vlad(args.runs, args.peer_runs, args.preset, not args.no_server)
+        else:
+            found = vlsa_bench.bench_vlsa(args.runs, args.peer_runs, args.preset)
     except UserError as e:
         print(e, file=sys.stderr)
         return 1

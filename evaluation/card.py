@@ -103,12 +103,16 @@ def summary(data: list[dict[str, Any]]) -> str:
     return table(("What", "Figure", "How"), rows)
 
 
-def write_between(path: Path, text: str) -> None:
-    """Put text between the FIGURES markers of a file."""
-    before, rest = path.read_text("utf-8").split("<!-- FIGURES", 1)
+def write_between(path: Path, text: str, name: str = "FIGURES") -> None:
+    """Put text between the markers `<!-- NAME ... -->` and `<!-- /NAME -->` of a file.
+
+    Raises:
+        ValueError: the file has no such markers.
+    """
+    before, rest = path.read_text("utf-8").split(f"<!-- {name}", 1)
     opening, rest = rest.split("-->", 1)
-    _, after = rest.split("<!-- /FIGURES -->", 1)
-    path.write_text(f"{before}<!-- FIGURES{opening}-->\n\n{text}\n\n<!-- /FIGURES -->{after}", "utf-8")
+    _, after = rest.split(f"<!-- /{name} -->", 1)
+    path.write_text(f"{before}<!-- {name}{opening}-->\n\n{text}\n\n<!-- /{name} -->{after}", "utf-8")
 
 
 def card(folder: Path, data: list[dict[str, Any]], sweep: Path | None) -> str:

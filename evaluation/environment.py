@@ -43,15 +43,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def checkpoint(preset: str, root: Path = ROOT / "checkpoints") -> dict[str, Any]:
+def checkpoint(preset: str, root: Path = ROOT / "checkpoints", pipeline: str = "vlad") -> dict[str, Any]:
     """Name of the preset's checkpoint and a digest over its safetensors and configuration files (None if absent)."""
-    folder = root / f"vlad-{preset}"
+    folder = root / f"{pipeline}-{preset}"
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json") and p.is_file())
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(folder).as_posix().encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return {"name": f"vlad-{preset}", "sha256": digest.hexdigest()[:16] if files else None}
+    return {"name": folder.name, "sha256": digest.hexdigest()[:16] if files else None}
 
 
 def peak_memory_mb() -> float:

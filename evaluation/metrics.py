@@ -160,3 +160,80 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
     """Mean of the values that are not None; None when there is none (nothing was asked for)."""
     known = [v for v in values if v is not None]
     return mean(known) if known else None
+
+
+# ---- answers
+
+
+def plain(text: str) -> str:
+    """A text without what does not change its meaning: NFKC, straight apostrophes, single spaces, no punctuation or
+    quotation marks at either edge. Case is kept."""
+    straight = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+    return _EDGE.sub("", " ".join(straight.split()))
+
+
+def same_answer(expected: str, answer: str) -> bool:
+    """Whether two answers are equal but for case, spaces and punctuation at their edges."""
+    return plain(expected).casefold() == plain(answer).casefold()
+
+
+def token_f1(expected: str, answer: str) -> float:
+    """F1 of the multisets of words, by `normalised`: 2 |match| / (|expected| + |answer|), 1 when both are empty."""
+    a, b = normalised([expected]), normalised([answer])
+    match = sum((Counter(a) & Counter(b)).values())
+    return 2 * match / (len(a) + len(b)) if a or b else 1.0
+
+
+def yes_or_no(answer: str) -> bool | None:
+    """What an answer says to a question of presence, by its first word: True, False, or None for neither."""
+    words = normalised([answer])
+    return {"yes": True, "no": False}.get(words[0]) if words else None
+
+
+def presence(pairs: Sequence[tuple[bool, bool | None]]) -> dict[str, float | int | None]:
+    """Presence as POPE scores it, "yes" being the positive class.
+
+    Args:
+        pairs: (truth, answer); an answer of None says neither: it is wrong, and no yes.
+
+    Returns:
+        questions, positives; accuracy; precision, recall and f1 of "yes", 0 where the divisor is 0; share_yes: share of
+        answers that say yes; unclear: answers that say neither. Figures are None without questions.
+    """
+    hits = sum(truth and answer is True for truth, answer in pairs)
+    said, positives = sum(answer is True for _, answer in pairs), sum(truth for truth, _ in pairs)
+    precision, recall = (hits / said if said else 0.0), (hits / positives if positives else 0.0)
+    figures = {
+        "accuracy": mean([float(truth is answer) for truth, answer in pairs]),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * hits / (said + positives) if said + positives else 0.0,
+        "share_yes": said / len(pairs) if pairs else 0.0,
+    }
+    counts = {"questions": len(pairs), "positives": positives, "unclear": sum(a is None for _, a in pairs)}
+    return {**counts, **(figures if pairs else dict.fromkeys(figures))}
+
+
+# ---- codebooks
+
+
+def codebook(counts: np.ndarray) -> dict[str, float | int]:
+    """How much of a codebook is used.
+
+    Args:
+        counts: (codes,) how often each code occurs, >= 0.
+
+    Returns:
+        usage: share of the codes that occur; dead: number that do not; perplexity: exp(-sum p ln p) with p the
+        frequencies, 1 to codes, 0 when nothing was counted; top_share: frequency of the most frequent code, which is
+        the accuracy of always guessing it.
+    """
+    total = counts.sum()
+    used = counts[counts > 0] / max(total, 1)
+    return {
+        "codes": len(counts),
+        "usage": float(np.mean(counts > 0)),
+        "dead": int(np.sum(counts == 0)),
+        "perplexity": float(np.exp(-(used * np.log(used)).sum())) if total else 0.0,
+        "top_share": float(counts.max() / total) if total else 0.0,
+    }

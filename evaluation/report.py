@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evaluation import vlsa_report
 from pipelines.errors import UserError
 
 PAPER_PROTOCOL = "as the paper reports it: MARIO-Eval's own prompts, another OCR engine"
@@ -155,7 +156,10 @@ def machine_line(machine: dict[str, Any]) -> str:
 
 
 def report(results: Sequence[dict[str, Any]], benches: Sequence[dict[str, Any]] = ()) -> str:
-    """The whole report in Markdown."""
+    """The whole report in Markdown: VLAD's results and bench, then VLSA's."""
+    ours = [d for d in results if d["about"].get("pipeline") == "vlsa"]
+    times = [d for d in benches if d.get("pipeline") == "vlsa"]
+    results, benches = [d for d in results if d not in ours], [d for d in benches if d not in times]
     parts = []
     if results:
         parts += ["### Text in the picture (Table I's columns)", ocr_table(results)]
@@ -167,6 +171,10 @@ def report(results: Sequence[dict[str, Any]], benches: Sequence[dict[str, Any]] 
             parts += [f"### Ablation (Table II's form), {name}", ablation_table(data)]
     for data in benches:
         parts += ["### Speed and memory", bench_table(data)]
+    for data in ours:
+        parts += vlsa_report.sections(data)
+    for data in times:
+        parts += ["### Speed and memory of VLSA", vlsa_report.bench_table(data)]
     return "\n\n".join(parts) + "\n"
 
 

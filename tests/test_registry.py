@@ -14,8 +14,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pipelines import build_cache, registry
+from pipelines.cache import module_bytes
 from pipelines.config import MINILM, PRESETS, Source, from_dict, get_preset, to_dict
 from pipelines.errors import BadSetting, CheckpointMissing
+from training.checkpoints import packed, requantise, save_tensors
 
 
 @pytest.fixture
@@ -56,6 +58,85 @@ def test_an_absent_file_is_one_sentence(tmp_path: Path) -> None:
         registry.load_safetensors(nn.Linear(3, 2), tmp_path / "none.safetensors")
     with pytest.raises(CheckpointMissing, match="missing"):
         registry.read_json(tmp_path / "config.json")
+
+
+@pytest.fixture
+def model() -> nn.Sequential:
+    """One of each: a convolution and a matrix worth 8 bits, small ones, a buffer of whole numbers."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(8, 64, 3), nn.GroupNorm(4, 64), nn.Linear(64, 64), nn.Linear(4, 4))
+    model.register_buffer("steps", torch.arange(7))
+    model[0].weight.data[3] = 0  # a row of nothing
+    model[2].weight.data[5] *= 1e4
+    return model
+
+
+def test_eight_bits_are_read_as_if_they_were_sixteen(model: nn.Sequential, tmp_path: Path) -> None:
+    original = {n: t.clone() for n, t in model.state_dict().items()}
+    save_tensors(original, tmp_path, bits=8)
+    found = registry.load_safetensors(model, tmp_path / "model.safetensors").state_dict()
+    for name, t in original.items():
+        step = t.abs().flatten(1).amax(1) / 127 if t.ndim > 1 else torch.zeros(1)
+        limit = 0.51 * step if name in ("0.weight", "2.weight") else 1e-3 * t.abs().amax() * torch.ones(1)
+        assert ((found[name] - t).abs() <= limit.view(-1, *[1] * (t.ndim - 1))).all(), name
+    assert found["steps"].dtype == torch.int64 and found["0.weight"].dtype == torch.float32
+
+
+def test_eight_bits_take_half_the_room(model: nn.Sequential, tmp_path: Path) -> None:
+    for bits in (8, 16):
+        save_tensors(model.state_dict(), tmp_path / str(bits), bits=bits)
+        path = tmp_path / str(bits) / "model.safetensors"
+        assert registry.tensors_bytes(path) == module_bytes(model) and len(list(path.parent.iterdir())) == 1
+    assert (tmp_path / "8" / path.name).stat().st_size < 0.6 * path.stat().st_size
+    assert registry.tensors_bytes(tmp_path / "none.safetensors") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"2.weight.scale": None}, "damaged"),
+        ({"2.weight": None}, "damaged"),
+        ({"2.weight.scale": torch.ones(63)}, "damaged"),
+        ({"2.weight.scale": torch.ones(64, 1)}, "damaged"),
+        ({"2.weight.scale": torch.ones(64, dtype=torch.int64)}, "damaged"),
+        ({"2.weight": torch.zeros(64, 64)}, "damaged"),
+        ({"2.weight": torch.zeros(64, 63, dtype=torch.int8)}, "does not match its configuration"),
+    ],
+)
+def test_weights_and_scales_belong_together(
+    model: nn.Sequential, tmp_path: Path, change: dict[str, torch.Tensor | None], said: str
+) -> None:
+    kept = {n: t for n, t in (packed(model.state_dict()) | change).items() if t is not None}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt", "bits": "8"})
+    with pytest.raises(CheckpointMissing, match=said):
+        registry.load_safetensors(model, tmp_path / "model.safetensors")
+
+
+def test_a_weight_in_eight_bits_needs_the_word_of_the_file(model: nn.Sequential, tmp_path: Path) -> None:
+    save_file(packed(model.state_dict()), tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointMissing, match="scale is unknown"):
+        registry.load_safetensors(model, tmp_path / "model.safetensors")
+
+
+def test_what_eight_bits_cannot_hold_is_refused(tmp_path: Path) -> None:
+    for tensors in ({"a.scale": torch.ones(2)}, {"a": torch.ones(2, dtype=torch.int8)}):
+        with pytest.raises(ValueError, match="cannot be stored beside 8-bit weights"):
+            save_tensors(tensors, tmp_path, bits=8)
+    with pytest.raises(ValueError, match="8 or 16 bits"):
+        save_tensors({"a": torch.ones(2)}, tmp_path, bits=4)
+
+
+def test_a_published_part_is_stored_in_eight_bits_in_place(model: nn.Sequential, tmp_path: Path) -> None:
+    save_tensors(model.state_dict(), tmp_path / "part")
+    before, after = requantise(tmp_path / "part")
+    once = (tmp_path / "part" / "model.safetensors").read_bytes()
+    assert after < 0.6 * before and requantise(tmp_path / "part") == (after, after)
+    again = registry.read_safetensors(tmp_path / "part" / "model.safetensors")
+    (tmp_path / "once.safetensors").write_bytes(once)
+    first = registry.read_safetensors(tmp_path / "once.safetensors")
+    assert all(torch.allclose(first[n].float(), again[n].float(), rtol=2e-3, atol=1e-6) for n in first)
+    with pytest.raises(CheckpointMissing, match="missing"):
+        requantise(tmp_path / "none")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe"])
@@ -114,7 +195,7 @@ def test_found_nowhere_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_source_from_the_hub_is_pinned() -> None:
-    sources = [s for p in PRESETS.values() for s in (p.text_encoder, *p.pretrained.values())]
+    sources = [s for p in PRESETS.values() for s in (p.text_encoder, p.language_model, *p.pretrained.values()) if s]
     assert all(len(s.revision) == 40 for s in sources if s.hub)
 
 

@@ -104,6 +104,22 @@ class Average:
             self.shadow[n].copy_(v)
 
 
+class Learned:
+    """The state of a model that training changes: what requires a gradient, and buffers; never a frozen base."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def state_dict(self) -> dict[str, Tensor]:
+        frozen = {n for n, p in self.model.named_parameters() if not p.requires_grad}
+        return {n: t for n, t in self.model.state_dict().items() if n not in frozen}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        missing, unexpected = self.model.load_state_dict(state, strict=False)
+        if unexpected or set(missing) & set(self.state_dict()):
+            raise ValueError("The saved state belongs to another model; choose another --out folder.")
+
+
 class Log:
     """Appends rows to a CSV; the header is fixed by the first row."""
 
@@ -145,11 +161,10 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     params = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(params, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: learning_rate(s, config))
-    model, optimiser = accelerator.prepare(model, optimiser)
-    raw = accelerator.unwrap_model(model)
-    average = Average(raw, config.ema) if config.ema else None
+    optimiser = accelerator.prepare(optimiser)
+    average = Average(model, config.ema) if config.ema else None
     tracked = _Counter()
-    accelerator.register_for_checkpointing(tracked, schedule, *([average] if average else []))
+    accelerator.register_for_checkpointing(Learned(model), tracked, schedule, *([average] if average else []))
     state = out / "state"
     if state.exists():
         accelerator.load_state(str(state))
@@ -158,24 +173,26 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     end = min(config.steps, stop_after or config.steps)
     while tracked.step < end:
         step = tracked.step
-        batch = stage.batch(step, config.batch)
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+        drawn = step * accelerator.num_processes + accelerator.process_index
+        batch = stage.batch(drawn, config.batch // accelerator.num_processes)
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + drawn)
         with accelerator.autocast():
-            loss, parts = stage.loss(raw, batch, generator)
+            loss, parts = stage.loss(model, batch, generator)
         accelerator.backward(loss)
+        elapsed = mean_over_processes(params, time.time() - started, accelerator.num_processes)
         accelerator.clip_grad_norm_(params, config.clip)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
         if average:
-            average.update(raw)
-        tracked.step, tracked.seconds = step + 1, seen + time.time() - started
+            average.update(model)
+        tracked.step, tracked.seconds = step + 1, seen + elapsed
         parts = {"loss": float(loss.detach()), **parts}
         running = {k: 0.95 * running.get(k, v) + 0.05 * v for k, v in parts.items()}
         late = config.minutes is not None and tracked.seconds > 60 * config.minutes
         last = tracked.step == end or late
-        if tracked.step % config.eval_every == 0 or last:
-            metrics = _measure(stage, raw, average, out)
+        if (tracked.step % config.eval_every == 0 or last) and accelerator.is_main_process:
+            metrics = _measure(stage, model, average, out)
             row = {"step": tracked.step, "samples": tracked.step * config.batch, "minutes": tracked.seconds / 60}
             log.write({**row, **running, **metrics})
             print(stage.name, {k: round(v, 4) for k, v in {**row, **running, **metrics}.items()}, flush=True)
@@ -183,8 +200,26 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
             accelerator.save_state(str(state))
         if late:
             break
-    write_run(out, stage.name, config, tracked)
+    if accelerator.is_main_process:
+        write_run(out, stage.name, config, tracked)
     return metrics
+
+
+def mean_over_processes(params: list[nn.Parameter], seconds: float, processes: int) -> float:
+    """Average the gradients, and the elapsed time, so that all processes take the same step and stop together.
+
+    Two processes of one thread each are the faster way to use two shared cores: they meet once a step, where the
+    threads of one process meet at every operation.
+    """
+    if processes == 1:
+        return seconds
+    grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+    flat = torch.cat([*(g.float().flatten() for g in grads), torch.tensor([seconds], device=grads[0].device)])
+    torch.distributed.all_reduce(flat)
+    flat /= processes
+    for p, g, mean in zip(params, grads, flat[:-1].split([g.numel() for g in grads]), strict=True):
+        p.grad = mean.view_as(g).to(g.dtype)
+    return float(flat[-1])
 
 
 def _measure(stage: Stage, model: nn.Module, average: Average | None, out: Path) -> dict[str, float]:

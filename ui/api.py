@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from pipelines.errors import UserError
 from pipelines.types import Layout
+from pipelines.vlsa.types import Message
 from ui import editing
 from ui.backend import GENERAL, Backend
 
 log = logging.getLogger(__name__)
+Report = TypeVar("Report")
 
 
 class Api:
-    """understand, plan, draw and generate. What goes wrong is a `gr.Error` with one sentence.
+    """The seven public functions, one method each. What goes wrong is a `gr.Error` with one sentence.
 
     Args:
-        backend: the pipeline and the parts that work without weights.
+        backend: the pipelines and the parts that work without weights.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -94,6 +98,51 @@ class Api:
         pictures, _ = self.draw(layout, seed, images, steps, guidance, start, without_ccm, without_guidance)
         return pictures, layout
 
+    def ask(self, image: str | None, question: str) -> str:
+        """Ask one question about an image; returns the whole answer, the same one each time.
+
+        Args:
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+            question: at most 2,000 characters.
+        """
+        with _told():
+            replies = self.backend.chat([Message("user", question, self.backend.view(image))], {})
+            return _last(replies).text
+
+    def reconstruct(self, image: str | None, steps: int = 4, seed: int = 0) -> tuple[Any, dict[str, Any]]:
+        """Rebuild an image from its visual tokens; returns the picture, 512 px at most, and how close it is.
+
+        Args:
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+            steps: denoising steps.
+            seed: same seed, same picture.
+        """
+        with _told():
+            view = self.backend.view(image)
+            last = _last(self.backend.reconstruct(view, {"steps": int(steps), "seed": int(seed or 0)}))
+            numbers = {"psnr": last.psnr, "ssim": last.ssim, "perceptual": last.perceptual}
+            facts = {"steps": last.steps, "seed": int(seed or 0), "seconds": last.seconds, "notes": list(view.notes)}
+            return view.crop(last.image), {**{k: _finite(v) for k, v in numbers.items()}, **facts}
+
+    def tokens(self, image: str | None) -> dict[str, Any]:
+        """The codes of an image: a 32 by 32 grid of indices into the codebook, row by row from the top left.
+
+        Args:
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+        """
+        with _told():
+            view = self.backend.view(image)
+            found = self.backend.tokens(view)
+            return {
+                "index": found.true.tolist(),
+                "error": found.errors.round(2).tolist(),
+                "usage": float(found.usage),
+                "perplexity": float(found.perplexity),
+                "tiles": list(view.grid),
+                "size": list(view.image.size),
+                "notes": list(view.notes),
+            }
+
     def _draw_all(self, layout: Layout, settings: dict[str, Any]) -> Sequence[Any]:
         pictures: Sequence[Any] = ()
         for report in self.backend.stream(layout, settings):
@@ -113,6 +162,17 @@ class _told:
         if isinstance(error, Exception) and not isinstance(error, gr.Error):
             log.error("unexpected error in a public function", exc_info=error)
             raise gr.Error(GENERAL, print_exception=False) from error
+
+
+def _last(reports: Iterable[Report]) -> Report:
+    """The last of some reports, of which there is at least one."""
+    (last,) = deque(reports, maxlen=1)
+    return last
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON can hold, or None."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def drawing_settings(

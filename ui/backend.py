@@ -1,6 +1,6 @@
 """What the page needs from the pipelines, typed by protocols, and its loading in the background.
 
-Nothing here imports torch: the pipeline is built by a callable in a thread of its own, so the page opens at once and
+Nothing here imports torch: the pipelines are built by callables in a thread of their own, so the page opens at once and
 says what it is waiting for.
 """
 
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from PIL import Image
 
 from pipelines.errors import CheckpointMissing, UserError
@@ -18,12 +19,17 @@ from pipelines.types import Element, Layout, Progress
 from pipelines.vlad.canvas import draw_canvas, legibility_warnings
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.prompt import Understanding, understand
+from pipelines.vlsa import tiling
+from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
 
 log = logging.getLogger(__name__)
 WAIT_S = 120.0  # longest that a handler waits for the weights
 LOADING = "The weights are still being loaded; wait a few seconds and try again."
 FAILED = "The model could not be loaded; the server log has the cause, restart the app when it is mended."
+NO_CHAT = "This server was started without the weights of the image chat; start app.py with a preset that has them."
 GENERAL = "Something went wrong on the server and nothing was changed; try again, and see the server log if it stays."
+
+Settings = dict[str, Any]
 
 
 class Pipeline(Protocol):
@@ -52,41 +58,69 @@ class Pipeline(Protocol):
     ) -> Iterator[Progress]: ...
 
 
-class Backend:
-    """The pipeline of one process, loaded once, and the parts of `pipelines` that work without weights.
+class ChatPipeline(Protocol):
+    """The part of `pipelines.vlsa.pipeline.VlsaPipeline` that the page uses; closing an iterator stops the work."""
+
+    cache: Any
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int = 96,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        seed: int = 0,
+    ) -> Iterator[Reply]: ...
+
+    def reconstruct(
+        self,
+        view: View,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        guidance: float | None = None,
+        perceiver: bool = True,
+    ) -> Iterator[Rebuilt]: ...
+
+    def tokens(self, view: View) -> Tokens: ...
+
+    def predict(self, view: View) -> Iterator[Predicted]: ...
+
+    def pixels(self, view: View, vertex: tuple[int, int] = (0, 0)) -> Pixels: ...
+
+    def decode(self, index: np.ndarray) -> Image.Image: ...
+
+
+class Slot:
+    """One pipeline, loaded once: not asked for yet, there, or failed with a sentence.
 
     Args:
-        load: builds the pipeline; may raise UserError (for example CheckpointMissing).
-        gpu: wraps the function that draws; `spaces.GPU` on a ZeroGPU Space, else nothing.
-        device: -> the device in words with its reason; asked only when the pipeline is there.
+        load: builds the pipeline; may raise UserError (for example CheckpointMissing). None: there is nothing to load.
     """
 
-    def __init__(
-        self,
-        load: Callable[[], Any],
-        gpu: Callable[[Any], Any] | None = None,
-        device: Callable[[], str] = lambda: "unknown device",
-    ) -> None:
-        self.device = device
-        self._load, self._done, self._started = load, threading.Event(), threading.Lock()
-        self._thread: threading.Thread | None = None
+    def __init__(self, load: Callable[[], Any] | None) -> None:
+        self._load, self._done = load, threading.Event()
         self._pipeline: Any = None
-        self.error: str | None = None
-        self.stream: Callable[..., Generator[Progress, None, None]] = gpu(self._stream) if gpu else self._stream
+        self.error: str | None = NO_CHAT if load is None else None
+        if load is None:
+            self._done.set()
 
     @property
     def ready(self) -> bool:
         """Whether the weights are there."""
         return self._pipeline is not None
 
-    def start(self) -> None:
-        """Begin to load in the background; later calls do nothing."""
-        with self._started:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="load-pipeline", daemon=True)
-                self._thread.start()
+    @property
+    def pending(self) -> bool:
+        """Whether the weights may still come."""
+        return not self._done.is_set()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Load, in the thread of the caller."""
+        if self._load is None:
+            return
         try:
             self._pipeline = self._load()
         except UserError as e:
@@ -98,25 +132,135 @@ class Backend:
         finally:
             self._done.set()
 
-    def pipeline(self, timeout: float = WAIT_S) -> Pipeline:
-        """The loaded pipeline; waits for it at most `timeout` seconds.
+    def get(self, timeout: float) -> Any:
+        """The pipeline; waits for it at most `timeout` seconds.
 
         Raises:
             CheckpointMissing: it could not be loaded, or is not there in time.
         """
-        self.start()
         if not self._done.wait(timeout):
             raise CheckpointMissing(LOADING)
         if self.error is not None:
             raise CheckpointMissing(self.error)
         return self._pipeline
 
-    def _stream(self, layout: Layout, settings: dict[str, Any]) -> Generator[Progress, None, None]:
+
+class Backend:
+    """The two pipelines of one process, loaded once, and the parts of `pipelines` that work without weights.
+
+    Drawing loads first, then the image chat; either may fail with its own sentence while the other works. What
+    computes on the device goes through the methods here, so that a lent GPU is asked for in one place.
+
+    Args:
+        load: builds the pipeline of tab 1; may raise UserError (for example CheckpointMissing).
+        gpu: wraps the functions that compute; `spaces.GPU` on a ZeroGPU Space, else nothing.
+        device: -> the device in words with its reason; asked only when a pipeline is there.
+        load_vlsa: builds the pipeline of tab 2, likewise; None where there is none.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Any],
+        gpu: Callable[[Any], Any] | None = None,
+        device: Callable[[], str] = lambda: "unknown device",
+        load_vlsa: Callable[[], Any] | None = None,
+    ) -> None:
+        self.device = device
+        self.drawing, self.chatting = Slot(load), Slot(load_vlsa)
+        self._started = threading.Lock()
+        self._thread: threading.Thread | None = None
+        lend: Callable[[Any], Any] = gpu or (lambda task: task)
+        self.stream: Callable[..., Generator[Progress, None, None]] = lend(self._stream)
+        self.chat: Callable[[Sequence[Message], Settings], Generator[Reply, None, None]] = lend(self._chat)
+        self.reconstruct: Callable[[View, Settings], Generator[Rebuilt, None, None]] = lend(self._reconstruct)
+        self.predict: Callable[[View], Generator[Predicted, None, None]] = lend(self._predict)
+        self.tokens: Callable[[View], Tokens] = lend(self._tokens)
+        self.pixels: Callable[[View, tuple[int, int]], Pixels] = lend(self._pixels)
+        self.decode: Callable[[np.ndarray], Image.Image] = lend(self._decode)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the weights of tab 1 are there."""
+        return self.drawing.ready
+
+    @property
+    def error(self) -> str | None:
+        """Why tab 1 has no weights, or None."""
+        return self.drawing.error
+
+    def start(self) -> None:
+        """Begin to load in the background; later calls do nothing."""
+        with self._started:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="load-pipelines", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        for slot in (self.drawing, self.chatting):
+            slot.run()
+
+    def pipeline(self, timeout: float = WAIT_S) -> Pipeline:
+        """The loaded pipeline of tab 1; waits for it at most `timeout` seconds.
+
+        Raises:
+            CheckpointMissing: it could not be loaded, or is not there in time.
+        """
+        self.start()
+        return self.drawing.get(timeout)
+
+    def vlsa(self, timeout: float = WAIT_S) -> ChatPipeline:
+        """The loaded pipeline of tab 2; waits for it at most `timeout` seconds.
+
+        Raises:
+            CheckpointMissing: it could not be loaded, or is not there in time.
+        """
+        self.start()
+        return self.chatting.get(timeout)
+
+    def cache(self) -> Any:
+        """The model cache that the pipelines share, or None while there is no pipeline."""
+        slot = next((s for s in (self.drawing, self.chatting) if s.ready), None)
+        return slot.get(0).cache if slot else None
+
+    # -- what computes; `gpu` wraps these -----------------------------------------------------------------------------
+
+    def _stream(self, layout: Layout, settings: Settings) -> Generator[Progress, None, None]:
         """Reports of `Pipeline.stream`; closing this generator closes that one."""
         yield from self.pipeline().stream(layout, **settings)
 
+    def _chat(self, messages: Sequence[Message], settings: Settings) -> Generator[Reply, None, None]:
+        """Replies of `ChatPipeline.chat`; closing this generator closes that one."""
+        yield from self.vlsa().chat(messages, **settings)
+
+    def _reconstruct(self, view: View, settings: Settings) -> Generator[Rebuilt, None, None]:
+        """Reports of `ChatPipeline.reconstruct`; closing this generator closes that one."""
+        yield from self.vlsa().reconstruct(view, **settings)
+
+    def _predict(self, view: View) -> Generator[Predicted, None, None]:
+        """Reports of `ChatPipeline.predict`; closing this generator closes that one."""
+        yield from self.vlsa().predict(view)
+
+    def _tokens(self, view: View) -> Tokens:
+        return self.vlsa().tokens(view)
+
+    def _pixels(self, view: View, vertex: tuple[int, int]) -> Pixels:
+        return self.vlsa().pixels(view, vertex)
+
+    def _decode(self, index: np.ndarray) -> Image.Image:
+        return self.vlsa().decode(index)
+
+    # -- what works without weights -----------------------------------------------------------------------------------
+
+    def view(self, image: Any) -> View:
+        """An image (a picture, the path of a file, its bytes) as the model sees it.
+
+        Raises:
+            BadImage: it cannot be read or used.
+        """
+        return tiling.view(image)
+
     def understand(self, prompt: str) -> Understanding:
-        """Rule-based reading of the prompt; works without weights.
+        """Rule-based reading of the prompt.
 
         Raises:
             BadPrompt: see `pipelines.vlad.prompt.understand`.
@@ -124,11 +268,11 @@ class Backend:
         return understand(prompt)
 
     def warnings(self, layout: Layout) -> tuple[str, ...]:
-        """Sentences about a layout that may come out badly; works without weights."""
+        """Sentences about a layout that may come out badly."""
         return tuple(legibility_warnings(layout))
 
     def canvas(self, layout: Layout) -> Image.Image:
-        """Planned colours, shapes and letters, 512x512 px, with plain patches for objects; works without weights."""
+        """Planned colours, shapes and letters, 512x512 px, with plain patches for objects."""
         return draw_canvas(layout, {}, None, size=512)
 
     def fonts(self) -> FontBook:

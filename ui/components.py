@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import ImageData
+from PIL import Image
 
 from pipelines.types import Layout
 from pipelines.vlad.settings import DEFAULTS, LIMITS
+from pipelines.vlsa import settings as chat_limits
 from ui import editing, render, theme
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "assets" / "examples" / "prompts.json"
+IMAGES = ROOT / "assets" / "examples" / "vlsa"
 WIDTHS = [44, 98, 188, 58, 58, 58, 58, 82, 134, 72, 74]  # px, one per column of editing.HEADERS
 KINDS_OF_CELL: Any = ["number", "str", "str", "number", "number", "number", "number", "str", "str", "str", "bool"]
 
@@ -32,6 +36,28 @@ class Settings:
     variety: gr.Slider
     without_ccm: gr.Checkbox
     without_guidance: gr.Checkbox
+
+
+@dataclass(frozen=True)
+class ChatSettings:
+    """The controls that an answer reads."""
+
+    temperature: gr.Slider
+    top_p: gr.Slider
+    length: gr.Slider
+    penalty: gr.Slider
+    seed: gr.Number
+
+
+def unopened(image: gr.Image) -> gr.Image:
+    """The same component, whose handlers get the path of the uploaded file as it is: `Backend.view` checks it."""
+    image.preprocess = _path_of  # type: ignore[method-assign]
+    return image
+
+
+def _path_of(payload: ImageData | None) -> str | None:
+    """The path inside the upload folder, or None for no image and for one that is not a file."""
+    return payload.path if payload is not None else None
 
 
 def examples() -> list[tuple[str, str]]:
@@ -115,3 +141,56 @@ def heading(number: int, title: str, hint: str) -> gr.HTML:
 def boxes(value: str) -> gr.HTML:
     """The plan whose boxes can be dragged; it triggers `apply` with index and box, and `select` with index."""
     return gr.HTML(value, js_on_load=theme.script("boxes.js"), elem_id="plan")
+
+
+# -- tab 2 -------------------------------------------------------------------------------------------------------------
+
+
+def example_images() -> list[Path]:
+    """The example images, in the order of their names."""
+    return sorted(IMAGES.glob("*.png"))
+
+
+def chat_slider(name: str, label: str, info: str, step: float) -> gr.Slider:
+    """A slider with default and limits from `pipelines.vlsa.settings`."""
+    low, high = chat_limits.LIMITS[name]
+    return gr.Slider(low, high, chat_limits.DEFAULTS[name], step=step, label=label, info=info)
+
+
+def chat_settings() -> ChatSettings:
+    """How an answer is chosen, in a closed accordion."""
+    with gr.Accordion("Advanced", open=False, elem_classes="quiet", elem_id="chat-advanced"):
+        temperature = chat_slider("temperature", "Temperature", "0: always the likeliest word; higher: livelier", 0.05)
+        top_p = chat_slider("top_p", "Top-p", "Only the likeliest words that make up this share", 0.05)
+        length = chat_slider("max_tokens", "Length", "Most tokens of an answer", 1)
+        penalty = chat_slider("repetition_penalty", "Repetition penalty", "Above 1: fewer repeated words", 0.05)
+        seed = gr.Number(0, label="Chat seed", precision=0, minimum=0, maximum=int(chat_limits.LIMITS["seed"][1]))
+    return ChatSettings(temperature, top_p, length, penalty, seed)
+
+
+def photo() -> gr.Image:
+    """Where an image is dropped, pasted or taken."""
+    image = gr.Image(
+        type="filepath",
+        image_mode=None,
+        format="jpeg",
+        sources=["upload", "webcam", "clipboard"],
+        label="Image",
+        show_label=False,
+        height=300,
+        buttons=["fullscreen"],
+        placeholder="Drop an image here, or click to upload one",
+        elem_id="photo",
+        alt_text="The image the chat looks at",
+    )
+    return unopened(image)
+
+
+def picker() -> gr.HTML:
+    """The example images as buttons; it triggers `select` with the index."""
+    uris = []
+    for path in example_images():
+        with Image.open(path) as image:
+            image.thumbnail((128, 128))
+            uris.append(render.data_uri(image, "jpeg"))
+    return gr.HTML(render.picker(uris), js_on_load=theme.script("picker.js"), elem_id="photo-examples")

@@ -11,25 +11,28 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ui import render, theme, vlad_tab
+from ui import render, theme, vlad_tab, vlsa_chat, vlsa_tab
 from ui.backend import Backend
 from ui.guard import Guard
 
-TITLE = "VLAD: prompt, layout, picture"
-MAX_PIXELS = 8_000_000  # an image above twice this is refused
+TITLE = "VLAD and VLSA: draw from a layout, ask about an image"
+MAX_PIXELS = 25_000_000  # an image above twice this is refused, as in pipelines.vlsa.opening
 QUEUE = 32  # requests that may wait
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
 
 
 def build(backend: Backend) -> gr.Blocks:
-    """The whole page. A further tab is one more `with gr.Tab(...)` and the import of its module."""
+    """The whole page: tab 1 draws, tab 2 looks. They share the backend, the queue of the model and the panel below."""
     handlers = vlad_tab.Handlers(backend)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
         gr.HTML(render.header(), js_on_load=theme.script("header.js"))
         banner = gr.HTML("", js_on_load=None, elem_id="banner")
         timer = gr.Timer(2.0)
-        with gr.Tabs(elem_id="tabs"), gr.Tab("Draw", id="draw"):
-            vlad_tab.build(handlers, demo)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab("Draw", id="draw"):
+                drawn = vlad_tab.build(handlers, demo)
+            with gr.Tab("Ask about an image", id="ask"):
+                vlsa_tab.build(vlsa_chat.Chat(backend), drawn.stage, drawn.about, tabs)
         _loaded_panel(handlers)
         gr.HTML(render.about(), js_on_load=None)
         gr.on([demo.load, timer.tick], handlers.status, None, [banner, timer], **HIDDEN)
@@ -78,10 +81,10 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, **
         "pwa": False,
         "ssr_mode": False,
         "mcp_server": find_spec("mcp") is not None,
-        "max_file_size": "2mb",
+        "max_file_size": "20mb",
         "max_threads": 16,
         "allowed_paths": [],
-        "state_session_capacity": 1000,
+        "state_session_capacity": 400,
         "footer_links": ["api", "settings"],
         "favicon_path": str(theme.STATIC / "mark.svg"),
         "theme": theme.theme(),

@@ -18,6 +18,7 @@ Send = Callable[[Message], Awaitable[None]]
 HOT = ("/gradio_api/queue/join", "/gradio_api/call/", "/gradio_api/run/", "/gradio_api/upload", "/component_server")
 HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 MAX_BODY = 4 << 20  # bytes
+MAX_UPLOAD = 22 << 20  # bytes of a request that uploads files
 BURST, PER_SECOND = 120.0, 20.0  # requests of one address: at once, and in the long run
 MAX_ADDRESSES = 10_000
 
@@ -52,11 +53,15 @@ class Guard:
         if scope["method"] != "POST":
             return None
         length = dict(scope["headers"]).get(b"content-length", b"")
-        if length.isdigit() and int(length) > self.max_body:
+        if length.isdigit() and int(length) > self._limit(path):
             return 413, "The request is too large."
         if any(h in path for h in HOT) and not self._take((scope.get("client") or ("?",))[0]):
             return 429, "Too many requests; wait a few seconds."
         return None
+
+    def _limit(self, path: str) -> int:
+        """Bytes that a request may have; an image as a photographer's file is larger than any other request."""
+        return max(self.max_body, MAX_UPLOAD) if path.rstrip("/").endswith("/gradio_api/upload") else self.max_body
 
     def _take(self, address: str) -> bool:
         """One token from the bucket of an address; False when it is empty."""
@@ -69,13 +74,13 @@ class Guard:
         return tokens >= 1
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        seen, started = 0, False
+        seen, started, limit = 0, False, self._limit(scope["path"].lower())
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.max_body:
+            if seen > limit:
                 raise TooLarge
             return message
 

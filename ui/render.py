@@ -265,6 +265,16 @@ def _status(title: str, detail: str, share: float | None) -> str:
     return f'<div class="status" role="status"><b>{title}</b><span class="{place}">{detail}</span>{bar}</div>'
 
 
+# -- example images of the chat ----------------------------------------------------------------------------------------
+
+
+def picker(uris: Sequence[str]) -> str:
+    """Example images as a row of buttons, or nothing when there are none."""
+    button = '<button type="button" data-k="{0}" aria-label="Example image {1}"><img src="{2}" alt=""></button>'
+    items = "".join(f"<li>{button.format(k, k + 1, uri)}</li>" for k, uri in enumerate(uris))
+    return f'<p class="hint">Or try an example</p><ul class="picker">{items}</ul>' if items else ""
+
+
 # -- what is loaded ----------------------------------------------------------------------------------------------------
 
 
@@ -301,8 +311,9 @@ MARK = (
 def header() -> str:
     """Name, one sentence, and where the project stands to the paper."""
     return (
-        f'<header class="top"><div class="brand">{MARK}<div><h1>VLAD</h1>'
-        "<p>Write a prompt, see the layout it plans, change what you like, and watch the picture being drawn.</p>"
+        f'<header class="top"><div class="brand">{MARK}<div><h1>VLAD + VLSA</h1>'
+        "<p>Write a prompt, change the layout it plans and watch the picture being drawn; or ask about an image and see"
+        " what the model keeps of it.</p>"
         "</div></div>"
         '<div class="side"><a class="pill" href="#about">independent reimplementation</a>'
         '<button type="button" class="pill theme" aria-pressed="false">Dark</button></div></header>'
@@ -316,5 +327,8 @@ def about() -> str:
         " and draws it with a second one guided by the planned canvas. This is an independent reimplementation"
         " of the published method: code and weights are the project’s own, trained on synthetic posters of 256 by 256"
         " pixels. It draws posters, signs and cards with short texts and common objects; it does not draw people or"
-        " photographs of places. What you type goes to the server that runs this page and nowhere else.</p></section>"
+        " photographs of places.</p><p>VLSA looks at an image through 64 visual tokens, answers questions about it,"
+        " rebuilds it from them and names its codes. It is trained on the same posters and on photographs, is small,"
+        " and may be wrong with confidence: check what it says. What you type and show goes to the server that runs"
+        " this page and nowhere else.</p></section>"
     )

@@ -20,7 +20,7 @@ from pipelines.errors import BadLayout, UserError
 from pipelines.types import KINDS, Layout, Progress
 from ui import components, editing, render
 from ui.api import Api, drawing_settings
-from ui.backend import GENERAL, Backend
+from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").ma
 Values = tuple[Any, ...]
 
 
-def _session(request: gr.Request | None) -> str:
+def session_of(request: gr.Request | None) -> str:
     """Whose request it is; "" outside a server."""
     return (request.session_hash or "") if request is not None else ""
 
@@ -143,17 +143,21 @@ class Handlers:
 
     def status(self) -> tuple[str, Any]:
         """Banner while the weights load or when they cannot be loaded, and the timer that asks again."""
-        if self.backend.ready:
-            return "", gr.Timer(active=False)
-        if self.backend.error:
-            return render.notes([self.backend.error], "bad"), gr.Timer(active=False)
-        return render.notes(["Loading the weights; you can write a prompt meanwhile."]), gr.Timer(active=True)
+        drawing, chatting = self.backend.drawing, self.backend.chatting
+        failed = [e for e in (drawing.error, chatting.error) if e and e != NO_CHAT]
+        banner = render.notes(dict.fromkeys(failed), "bad")
+        if drawing.pending:
+            banner += render.notes(["Loading the weights; you can write a prompt meanwhile."])
+        elif chatting.pending and drawing.ready:
+            banner += render.notes(["Loading the weights of the image chat; drawing works already."])
+        return banner, gr.Timer(active=drawing.pending or chatting.pending)
 
     def loaded(self) -> str:
         """What the model cache holds, and the device with its reason."""
-        if not self.backend.ready:
-            return render.notes([self.backend.error or "The weights are still being loaded."])
-        return render.loaded(self.backend.pipeline().cache.stats(), self.backend.device())
+        slots = (self.backend.drawing, self.backend.chatting)
+        waiting = [s.error or "Some weights are still being loaded." for s in slots if not s.ready]
+        notes, cache = render.notes(dict.fromkeys(waiting)), self.backend.cache()
+        return notes if cache is None else render.loaded(cache.stats(), self.backend.device()) + notes
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
@@ -192,7 +196,7 @@ class Handlers:
         settings = drawing_settings(
             seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
         )
-        yield from self.drawing(desk.layout, settings, _session(request))
+        yield from self.drawing(desk.layout, settings, session_of(request))
 
     def drawing(self, layout: Layout, settings: dict[str, Any], session: str = "") -> Generator[Values, None, None]:
         """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
@@ -247,13 +251,13 @@ class Handlers:
         view = self.view(desk.put(layout), None, draft)
         yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
         settings = drawing_settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
-        with closing(self.drawing(layout, settings, _session(request))) as drawing:
+        with closing(self.drawing(layout, settings, session_of(request))) as drawing:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
 
     def stopped(self, request: gr.Request) -> Generator[Values, None, None]:
         """What the status says after Stop; said again as reports that were on their way may have arrived."""
-        self.stops[_session(request)] = time.perf_counter()
+        self.stops[session_of(request)] = time.perf_counter()
         said = render.message(*STOPPED)
         yield said, gr.Button(interactive=False)
         for pause in LATE_S:
@@ -402,6 +406,7 @@ class Page:
     status: gr.HTML
     draw: gr.Button
     stop: gr.Button
+    about: gr.Button
     settings: components.Settings
     chooser: gr.Dropdown
     adders: dict[str, gr.Button]
@@ -419,14 +424,15 @@ class Page:
         return [self.stage, self.status, self.settings.seed, self.stop, self.draw]
 
 
-def build(handlers: Handlers, demo: gr.Blocks) -> None:
-    """The tab, inside an open `gr.Tab` of `demo`."""
+def build(handlers: Handlers, demo: gr.Blocks) -> Page:
+    """The tab, inside an open `gr.Tab` of `demo`; its components, for a tab that goes on with the picture."""
     page = _page()
     demo.load(handlers.live, [page.prompt, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
     _public_api(page, Api(handlers.backend))  # first, so that the public functions get their plain names
     _wire_plan(page, handlers)
     _wire_draw(page, handlers)
     _wire_edits(page, handlers)
+    return page
 
 
 def _page() -> Page:
@@ -508,8 +514,9 @@ def _draw_card() -> dict[str, Any]:
     with gr.Row(elem_classes="row-tools"):
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
+    about = gr.Button("Ask about the picture", size="sm", elem_id="ask-about")
     settings = components.settings()
-    return {"stage": stage, "status": status, "draw": draw, "stop": stop, "settings": settings}
+    return {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "settings": settings}
 
 
 def _edit_card() -> dict[str, Any]:

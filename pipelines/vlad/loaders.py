@@ -28,6 +28,7 @@ from pipelines.registry import (
     ready,
     register_shared,
     shown,
+    tensors_bytes,
 )
 
 M = TypeVar("M", bound=nn.Module)
@@ -89,8 +90,8 @@ def load_adapter(encoder: nn.Module, path: Path) -> None:
 
 
 def part_bytes(folder: Path) -> int:
-    """Bytes that a part takes in memory: stored in half, held in single precision."""
-    return 2 * files_bytes(folder / WEIGHTS)
+    """Bytes that a part takes in memory: stored in 16 or 8 bits, held in single precision."""
+    return tensors_bytes(folder / WEIGHTS)
 
 
 def register(registry: Registry, preset: Preset) -> Registry:

@@ -64,6 +64,20 @@ def url(handlers: Handlers) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def looking(vlsa: Any) -> Backend:
+    """A backend of the image chat alone on the embedded weights; skips where there are none."""
+    backend = Backend(refuse, device=lambda: "cpu, float32: no GPU was found.", load_vlsa=lambda: vlsa)
+    backend.vlsa()
+    return backend
+
+
+@pytest.fixture(scope="session")
+def looking_url(looking: Backend) -> Iterator[str]:
+    """Address of the app on the embedded weights of the image chat; skips where there are none."""
+    yield from serve(looking)
+
+
+@pytest.fixture(scope="session")
 def empty_url() -> Iterator[str]:
     """Address of the app without a checkpoint."""
     yield from serve(Backend(refuse))

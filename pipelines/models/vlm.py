@@ -1,0 +1,142 @@
+"""The language model with visual embeddings before the instruction, and its words for codes and colours.
+
+VLSA eqs. (6) to (8).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from peft import PeftModel
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
+
+
+def colour_features() -> Tensor:
+    """(512, 24): for each colour token, one-hot levels of red, green and blue; token = 64 r + 8 g + b."""
+    eye = torch.eye(COLOUR_LEVELS)
+    k = torch.arange(COLOUR_LEVELS**3)
+    return torch.cat([eye[k // 64], eye[k // 8 % 8], eye[k % 8]], -1)
+
+
+class VisualWords(ModelMixin, ConfigMixin):
+    """How an image, a codebook index and a colour enter the language model, and how the last two leave it.
+
+    V is normalised and mapped to the scale of word embeddings. The new tokens are not free vectors: a code's
+    embedding is a linear map of its codebook vector and a colour's one of its levels, so that similar codes and
+    colours begin as neighbours, and the 1,536 words cost a few thousand numbers.
+
+    Args:
+        width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
+        embedding's entries.
+    """
+
+    @register_to_config
+    def __init__(
+        self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.visual = nn.Linear(width, hidden)
+        nn.init.normal_(self.visual.weight, std=scale / width**0.5)
+        self.code_in, self.code_out = nn.Linear(channels, hidden), nn.Linear(channels, hidden)
+        self.colour_in, self.colour_out = nn.Linear(3 * COLOUR_LEVELS, hidden), nn.Linear(3 * COLOUR_LEVELS, hidden)
+        for layer in (self.code_in, self.colour_in, self.code_out, self.colour_out):
+            nn.init.normal_(layer.weight, std=scale / layer.in_features**0.5)
+        self.code_bias = nn.Parameter(torch.zeros(codes))
+        self.register_buffer("codebook", torch.zeros(codes, channels))  # of the frozen VQ-VAE
+        self.register_buffer("colours", colour_features(), persistent=False)
+
+    @property
+    def count(self) -> int:
+        """Number of new tokens: codes first, then colours."""
+        return len(self.codebook) + len(self.colours)
+
+    def see(self, v: Tensor) -> Tensor:
+        """V (B, l, width) -> embeddings (B, l, hidden)."""
+        return self.visual(self.norm(v))
+
+    def inputs(self) -> Tensor:
+        """Input embeddings of the new tokens (count, hidden)."""
+        return torch.cat([self.code_in(self.codebook), self.colour_in(self.colours)])
+
+    def outputs(self, hidden: Tensor) -> Tensor:
+        """Logits of the new tokens: (..., hidden) -> (..., count)."""
+        codes = hidden @ self.code_out(self.codebook).mT + self.code_bias
+        return torch.cat([codes, hidden @ self.colour_out(self.colours).mT], -1)
+
+
+class VisionLanguageModel(nn.Module):
+    """R = g_LLM(concat[V, I_emb]), eq. (6), on any `LlamaForCausalLM`, with or without peft's LoRA around it.
+
+    Token ids from `vocabulary` upwards are the new ones of `VisualWords`.
+    """
+
+    decoder: Any
+    head: Any
+    vocabulary: int
+
+    def __init__(self, language: nn.Module, words: VisualWords) -> None:
+        super().__init__()
+        self.language, self.words = language, words
+        causal: Any = language.get_base_model() if isinstance(language, PeftModel) else language
+        self.decoder, self.head = causal.model, causal.lm_head
+        self.vocabulary = causal.config.vocab_size
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """(B, T) long -> (B, T, hidden)."""
+        new = ids >= self.vocabulary
+        plain = self.decoder.embed_tokens(ids.masked_fill(new, 0))
+        if not new.any():
+            return plain
+        own = self.words.inputs().to(plain.dtype)
+        return torch.where(new[..., None], own[(ids - self.vocabulary).clamp_min(0)], plain)
+
+    def logits(self, hidden: Tensor, among: Tensor | None = None) -> Tensor:
+        """(..., hidden) -> (..., vocabulary + count) float32.
+
+        Args:
+            among: ids (n,) of the only words that are scored; the result is then (..., n + count). Training the small
+            decoder needs no more, and the whole vocabulary costs as much as its layers.
+        """
+        weight = self.head.weight if among is None else self.head.weight[among]
+        words = F.linear(hidden.to(weight.dtype), weight).float()
+        return torch.cat([words, self.words.outputs(hidden.float()).float()], -1)
+
+    def prompt(self, v: Tensor, ids: Tensor) -> Tensor:
+        """concat[V, I_emb]: V (B, l, width), ids (B, T) -> (B, l + T, hidden)."""
+        text = self.embed(ids)
+        return torch.cat([self.words.see(v).to(text.dtype), text], 1)
+
+    def forward(
+        self, v: Tensor, ids: Tensor, mask: Tensor, answers: Tensor, among: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Predict every answer token from V, the instruction and the answer so far.
+
+        Args:
+            v: (B, l, width). ids: (B, T). mask: (B, T) bool, False where padded. answers: (B, T) bool, True where
+            `ids` belongs to a response. among: see `logits`; sorted.
+
+        Returns:
+            logits (K, vocabulary + count) at the K positions before an answer token, and its ids (K,): places in
+            `among`, then the new tokens, where that is given.
+        """
+        x = self.prompt(v, ids)
+        keep = torch.cat([mask.new_ones(v.shape[:2]), mask], 1)
+        hidden = self.decoder(inputs_embeds=x, attention_mask=keep.long(), use_cache=False).last_hidden_state
+        before = hidden[:, v.shape[1] - 1 : -1]  # the state that predicts ids[:, t]
+        told = ids[answers]
+        if among is not None:
+            place = torch.searchsorted(among, told).clamp_max(len(among) - 1)
+            told = torch.where(told >= self.vocabulary, told - self.vocabulary + len(among), place)
+        return self.logits(before[answers], among), told
+
+
+def response_loss(logits: Tensor, ids: Tensor) -> Tensor:
+    """L, eq. (8): mean negative log-likelihood of response tokens; logits (K, n), ids (K,)."""
+    return F.cross_entropy(logits.float(), ids)

@@ -1,0 +1,357 @@
+"""VLSA's three stages: I SA-Perceiver and Epigone, II with vision encoder and denoiser, III everything with LoRA.
+
+`python -m training.vlsa --stage 1|2|3 --posters DIR --photos DIR --out DIR [--earlier RUN]`. Stages I and II read
+through a small decoder made of the language model's outer layers: the language model is the cost of training, and
+what the encoder has to learn does not need all of it. Stage III puts the whole model behind the same embeddings and
+mixes cognition's requests into the conversations. The final loss is L + L_rec, eqs. (8) and (3).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft.helpers import disable_input_dtype_casting
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipelines.config import get_preset
+from pipelines.images import to_uint8
+from pipelines.models.epigone import cell_cover, reconstruction_loss
+from pipelines.models.perceiver import encode_views
+from pipelines.models.vfe import add_noise
+from pipelines.models.vlm import VisionLanguageModel
+from pipelines.registry import load_language_tokenizer
+from pipelines.vlad.loaders import load_part as load_vlad
+from pipelines.vlsa.cognition import Requests, cell_colours
+from pipelines.vlsa.loaders import adapter_of, fresh_parts, language_model, load_part, with_lora
+from pipelines.vlsa.spelling import Speller
+from pipelines.vlsa.types import CELLS
+from training.autoencoder import psnr
+from training.checkpoints import save_part, save_tensors
+from training.data.questions import KINDS
+from training.loop import RunConfig, chosen, fit, parser
+from training.vlsa_batches import FRAMES, SHRUNK, Pictures, Sight, Talk, Talker, load_pictures, sight
+from training.vlsa_data import CLASSES
+
+OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
+PHOTOS = 0.12  # share of photographs
+CONFIGS = {
+    "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
+    "cpu": RunConfig(steps=1000, batch=24, lr=6e-4, warmup=100, ema=0.99, eval_every=100, save_every=100),
+    "gpu": RunConfig(steps=20000, batch=192, lr=6e-4, minutes=9, eval_every=1000, save_every=5000),
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a stage trains and how much of the batch each loss sees.
+
+    Attributes:
+        layers: of the language model; None = all. vision, denoiser, language: whether they learn. talk, rebuilt,
+        denoised: share of the batch that talks, is previewed, is denoised. length: tokens of a conversation.
+        cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution only.
+        reconstruct: False = no reconstructive training (the preview learns on detached embeddings). letters: weight
+        of the letter probe.
+    """
+
+    layers: tuple[int, ...] | None = OUTER
+    vision: bool = True
+    denoiser: bool = True
+    language: bool = True
+    talk: float = 0.5
+    rebuilt: float = 0.34
+    denoised: float = 0.125
+    length: int = 160
+    cognition: float = 0.0
+    tiles: bool = True
+    reconstruct: bool = True
+    letters: float = 1.0
+    rank: int = 16
+    sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+STAGES = {
+    1: Shape(vision=False, denoiser=False),
+    2: Shape(),
+    3: Shape(layers=None, talk=1.0, rebuilt=0.25, denoised=0.125, cognition=0.5, length=192, letters=0.3),
+}
+
+
+class Vlsa(nn.Module):
+    """All that learns, and the frozen language model; `probe` reads the letters of each cell and is not kept."""
+
+    def __init__(self, shape: Shape, vlad: Path | None, start: Path | None, checkpoints: Path | None) -> None:
+        super().__init__()
+        parts = fresh_parts(vlad, shape.sizes)
+        self.vision, self.perceiver, self.epigone = parts["vision"], parts["perceiver"], parts["epigone"]
+        self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
+        slots = 8 * CLASSES
+        self.probe = nn.Sequential(nn.Linear(self.perceiver.config.width, 512), nn.GELU(), nn.Linear(512, slots))
+        if checkpoints is not None:  # the frozen codebook
+            self.words.codebook.copy_(load_part("vq", checkpoints).codebook)
+        base = language_model(torch.bfloat16, layers=shape.layers, tiny=shape.sizes.get("language"))
+        self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
+        if start is not None:
+            self.take(start, shape)
+        self.freeze(shape)
+
+    def take(self, run: Path, shape: Shape) -> None:
+        """Weights of an earlier stage's run; LoRA goes to the layers that it belongs to."""
+        state = torch.load(run / "all.pt")
+        for name in ("vision", "perceiver", "epigone", "preview", "words", "denoiser", "probe"):
+            getattr(self, name).load_state_dict(state[name])
+        kept, own = state["layers"], shape.layers
+        moved = {}
+        for name, value in state["lora"].items():
+            head, number, tail = _layer(name)
+            layer = kept[number] if kept is not None else number
+            place = own.index(layer) if own is not None else layer
+            moved[f"{head}.{place}.{tail}"] = value
+        self.vlm.language.load_state_dict(moved, strict=False)
+
+    def freeze(self, shape: Shape) -> None:
+        for module, learns in ((self.vision, shape.vision), (self.denoiser, False), (self.vlm.language, False)):
+            module.requires_grad_(learns)
+        for name, p in self.denoiser.named_parameters():
+            p.requires_grad_(shape.denoiser and "lora_" in name)
+        for name, p in self.vlm.language.named_parameters():
+            p.requires_grad_(shape.language and "lora_" in name)
+        self.vision.project.requires_grad_(False)
+        self.vision.vision.post_layernorm.requires_grad_(False)
+        self.words.requires_grad_(True)
+
+    def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor]:
+        """V (B, 64, width), P (B, width)."""
+        v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0])
+        v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
+        return v, p
+
+
+def _layer(name: str) -> tuple[str, int, str]:
+    """ "...layers.3.self_attn..." -> ("...layers", 3, "self_attn...")."""
+    head, tail = name.split(".layers.", 1)
+    number, rest = tail.split(".", 1)
+    return f"{head}.layers", int(number), rest
+
+
+class VlsaStage:
+    """Held out: posters of the test split, their conversations read by teacher forcing: an answer counts as right
+    when each of its tokens is the likeliest one, which is when greedy decoding would write it.
+    """
+
+    def __init__(
+        self, number: int, shape: Shape, train: list[Pictures], photos: Pictures | None, test: Pictures,
+        vlad: Path | None, checkpoints: Path | None, start: Path | None, compile_layers: bool = False,
+    ) -> None:  # fmt: skip
+        self.name = f"vlsa-{number}"
+        self.shape, self.train, self.photos, self.test = shape, train, photos, test
+        self.vlad, self.checkpoints, self.start, self.compile_layers = vlad, checkpoints, start, compile_layers
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        source = get_preset("mini").language_model
+        assert source is not None
+        self.speller = Speller(load_language_tokenizer(source))
+        self.talker = Talker(self.speller, shape.length, shape.cognition)
+        # a tiny autoencoder stands in when there are no weights (smoke)
+        self.autoencoder: Any = (
+            load_vlad("autoencoder", vlad) if vlad else fresh_parts(None, shape.sizes)["autoencoder"]
+        )
+        self.autoencoder.to(self.device, memory_format=torch.channels_last)
+        self.vq: Any = load_part("vq", checkpoints).to(self.device) if checkpoints else None
+        self.among = self.words() if shape.layers is not None else None
+        self.cover = cell_cover(CELLS, 256 // 8 // CELLS).to(self.device)
+
+    def words(self) -> Tensor:
+        """Ids of all words that an answer uses, sorted: what the small decoder scores."""
+        found = [np.unique(d.conversations.answers.values) for d in (*self.train, self.photos, self.test) if d]
+        ends = np.array([*self.speller.end, *self.speller.next], np.int64)
+        return torch.from_numpy(np.unique(np.concatenate([*found, ends]).astype(np.int64))).to(self.device)
+
+    def modules(self) -> nn.Module:
+        model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints).to(self.device)
+        if self.compile_layers:
+            for layer in model.vlm.decoder.layers:
+                layer.compile(dynamic=False)
+        return model
+
+    # -- batches
+
+    def draw(self, data: Pictures, rows: np.ndarray, rng: np.random.Generator, frame: tuple, scale: tuple):
+        s = sight(data, rows, frame, scale)
+        n = max(1, round(self.shape.talk * len(rows)))
+        return s, self.talker.talk(data, rows[:n], rng, self.requests(s, n))
+
+    @torch.no_grad()
+    def requests(self, s: Sight, n: int) -> list[Requests] | None:
+        if self.vq is None or not self.shape.cognition:
+            return None
+        with torch.autocast(self.device, torch.bfloat16):
+            index = self.vq.indices(s.picture[:n].to(self.device)).cpu().numpy()
+        pixels = to_uint8(s.picture[:n]).numpy()
+        vocabulary = self.vocabulary
+        return [Requests(i, cell_colours(p), vocabulary) for i, p in zip(index, pixels, strict=True)]
+
+    @property
+    def vocabulary(self) -> int:
+        return 49152
+
+    def batch(self, step: int, size: int) -> tuple[Sight, Talk]:
+        shared = np.random.default_rng((78, step // int(os.environ.get("WORLD_SIZE", "1"))))
+        frame = FRAMES[int(shared.integers(len(FRAMES)))]  # equal in all processes: they wait for each other
+        rng = np.random.default_rng((77, step))
+        fill = (float(rng.uniform(0.7, 1)), float(rng.uniform(0.7, 1))) if rng.random() < SHRUNK else (1.0, 1.0)
+        if frame[0] * frame[1] > 6:  # many tiles: fewer pictures
+            size = max(1, size // 2)
+        photo = self.photos is not None and rng.random() < PHOTOS
+        data = self.photos if photo else self.train[int(rng.integers(len(self.train)))]
+        assert data is not None
+        rows = rng.choice(len(data), min(size, len(data)), replace=False)
+        return self.draw(data, rows, rng, frame, fill)
+
+    # -- losses
+
+    def loss(self, model: Any, batch: tuple[Sight, Talk], generator: torch.Generator):
+        s, talk = batch[0].to(self.device), batch[1].to(self.device)
+        v, p = model.see(s, self.shape.tiles)
+        parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
+        if self.shape.letters:
+            parts["letters"] = self.letter_loss(model, v, s)
+        parts |= self.rebuild_losses(model, v, p, s, generator)
+        weights = {"lm": 1.0, "letters": self.shape.letters, "preview": 1.0, "rec": 1.0}
+        total = sum((weights[k] * x for k, x in parts.items()), torch.zeros((), device=v.device))
+        return total, {k: float(x.detach()) for k, x in parts.items()}
+
+    def language_loss(self, model: Any, v: Tensor, talk: Talk) -> Tensor:
+        n = len(talk.ids)
+        with disable_input_dtype_casting(model.vlm.language):
+            logits, ids = model.vlm(v[:n], talk.ids, talk.mask, talk.answers, self.among)
+        nll = F.cross_entropy(logits, ids, reduction="none")
+        weight = talk.weight[talk.answers]
+        return (nll * weight).sum() / weight.sum()
+
+    def letter_loss(self, model: Any, v: Tensor, s: Sight) -> Tensor:
+        logits = model.probe(v).unflatten(-1, (-1, CLASSES)).float()  # (B, 64, SLOTS, CLASSES)
+        target = s.letters
+        nll = F.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view_as(target)
+        weight = torch.where(target > 0, 1.0, 0.05)
+        return (nll * weight).sum() / weight.sum().clamp_min(1)
+
+    def rebuild_losses(self, model: Any, v: Tensor, p: Tensor, s: Sight, generator: torch.Generator):
+        n = max(1, round(self.shape.rebuilt * len(v)))
+        if not self.shape.reconstruct:
+            v, p = v.detach(), p.detach()
+        with torch.no_grad():
+            clean = self.autoencoder.encode(s.picture[-n:]).float()
+        draft = model.preview(v[-n:])
+        parts = {"preview": reconstruction_loss(clean, draft)}
+        k = max(1, round(self.shape.denoised * len(v)))
+        if self.shape.denoiser:
+            parts["rec"] = self.denoising_loss(model, v[-k:], p[-k:], clean[-k:], draft[-k:].detach(), generator)
+        return parts
+
+    def denoising_loss(self, model: Any, v: Tensor, p: Tensor, clean: Tensor, draft: Tensor, g: torch.Generator):
+        """L_rec, eq. (3), at a random noise level."""
+        sigma = (0.02 + 0.98 * torch.rand(len(clean), generator=g)).to(clean.device)
+        x = add_noise(clean, torch.randn(clean.shape, generator=g).to(clean.device), sigma)
+        return reconstruction_loss(clean, self.denoised(model, x, sigma, draft.float(), *model.epigone(v, p)))
+
+    def denoised(self, model: Any, x: Tensor, sigma: Tensor, draft: Tensor, tokens: Tensor, pooled: Tensor) -> Tensor:
+        cover = self.cover[None].expand(len(x), -1, -1, -1)
+        return model.denoiser(x, sigma, draft, tokens.float(), pooled.float(), cover)
+
+    # -- held out
+
+    def evaluate(self, model: Any) -> dict[str, float]:
+        metrics: dict[str, list[float]] = {}
+        rng = np.random.default_rng(5)
+        with torch.autocast(self.device, torch.bfloat16):
+            for i in range(0, 96, 16):
+                rows = np.arange(i, min(i + 16, len(self.test)))
+                if len(rows):
+                    self._measure(model, rows, rng, metrics)
+        means = {k: float(np.mean(x)) for k, x in metrics.items()}
+        names = [
+            "psnr",
+            "letter_accuracy",
+            "nll",
+            *(f"exact_{k}" for k in WATCHED),
+            "exact_codes",
+            "code_top1",
+            "colour_top1",
+        ]
+        return {k: means.get(k, float("nan")) for k in names}
+
+    def _measure(self, model: Any, rows: np.ndarray, rng: np.random.Generator, metrics: dict[str, list[float]]):
+        shape = (2, 2)
+        s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
+        talk = self.talker.talk(self.test, rows, rng, self.requests(s, len(rows))).to(self.device)
+        v, _ = model.see(s, self.shape.tiles)
+        logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among)
+        right = logits.argmax(-1) == ids
+        metrics.setdefault("nll", []).append(float(F.cross_entropy(logits, ids)))
+        for kind, exact in answers_right(talk, right):
+            metrics.setdefault(f"exact_{KINDS[kind]}" if kind >= 0 else "exact_codes", []).append(exact)
+        own = ids - (self.vocabulary if self.among is None else len(self.among))
+        for name, chosen_ones in (("code_top1", (own >= 0) & (own < 1024)), ("colour_top1", own >= 1024)):
+            if chosen_ones.any():
+                metrics.setdefault(name, []).append(float(right[chosen_ones].float().mean()))
+        guess = model.probe(v).unflatten(-1, (-1, CLASSES)).argmax(-1)
+        metrics.setdefault("letter_accuracy", []).append(float((guess == s.letters)[s.letters > 0].float().mean()))
+        picture = self.autoencoder.decode(model.preview(v)).float()
+        metrics.setdefault("psnr", []).append(psnr(picture, s.picture))
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Everything for the next stage (all.pt), and the parts as the loaders read them."""
+        parts = ("vision", "perceiver", "epigone", "preview", "words", "denoiser", "probe")
+        state = {k: getattr(model, k).state_dict() for k in parts}
+        lora = adapter_of(model.vlm.language)
+        torch.save({**state, "lora": lora, "layers": self.shape.layers}, folder / "all.pt")
+        for name in ("vision", "perceiver", "epigone", "preview", "words"):
+            save_part(getattr(model, name), folder / name)
+        save_tensors(adapter_of(model.denoiser), folder / "denoiser")
+        save_tensors(lora, folder / "lora")
+        facts = {"rank": self.shape.rank, "layers": self.shape.layers}
+        (folder / "lora" / "config.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+WATCHED = ("read", "read_where", "presence", "count", "background_colour", "objects", "caption", "text_presence")
+
+
+def answers_right(talk: Talk, right: Tensor) -> list[tuple[int, float]]:
+    """(kind, 1.0 if every token of the answer is right) for each answer; `right`: (K,) over `talk.answers`."""
+    flat = torch.zeros_like(talk.answers)
+    flat[talk.answers] = right
+    out = []
+    for row_answers, row_right, row_kind in zip(talk.answers, flat, talk.kind, strict=True):
+        edges = torch.diff(F.pad(row_answers.int(), (1, 1))).nonzero()[:, 0].tolist()
+        for a, b in zip(edges[::2], edges[1::2], strict=True):
+            out.append((int(row_kind[a]), float(row_right[a:b].all())))
+    return out
+
+
+def main() -> None:
+    p = parser(__doc__ or "")
+    p.set_defaults(data=None)
+    p.add_argument("--stage", type=int, choices=STAGES, required=True)
+    p.add_argument("--posters", type=Path, nargs="+", default=[Path(".cache/posters")])
+    p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
+    p.add_argument("--photos", type=Path)
+    p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
+    p.add_argument("--earlier", type=Path, help="run of the stage before")
+    p.add_argument("--compile", action="store_true", help="compile the language model's layers")
+    args = p.parse_args()
+    stage = VlsaStage(
+        args.stage, STAGES[args.stage], [load_pictures(d) for d in args.posters],
+        load_pictures(args.photos) if args.photos else None, load_pictures(args.held_out),
+        args.weights, args.checkpoints, args.earlier, args.compile,
+    )  # fmt: skip
+    fit(stage, chosen(CONFIGS, args), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Batches for VLSA: tiles and snapshots of pictures at several sizes, letters by cell, conversations in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipelines.images import from_uint8
+from pipelines.vlsa.cognition import Requests
+from pipelines.vlsa.spelling import Speller
+from pipelines.vlsa.types import CELLS, TILE
+from training.data.questions import KINDS
+from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversations, load_letters
+
+SLOTS = 8  # letters that a cell's probe may hold
+FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
+SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A data set: images (N, 256, 256, 3) uint8, its conversations, and its letters if it has any."""
+
+    images: np.ndarray
+    conversations: Conversations
+    letters: Ragged | None
+
+    def __len__(self) -> int:
+        return len(self.conversations)
+
+
+def load_pictures(folder: Path) -> Pictures:
+    return Pictures(np.load(folder / "images.npy", mmap_mode="r"), load_conversations(folder), load_letters(folder))
+
+
+@dataclass
+class Sight:
+    """What the encoder sees of B pictures, and what is true of them.
+
+    Attributes:
+        snapshot: (B, 3, 128, 128). tiles: (B, m, 3, 128, 128). centres: (1, m, 64, 2) in cells. picture: (B, 3, 256,
+        256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS) long, classes by cell; -1
+        where nothing is known.
+    """
+
+    snapshot: Tensor
+    tiles: Tensor
+    centres: Tensor
+    picture: Tensor
+    letters: Tensor
+
+    def to(self, device: str) -> Sight:
+        return Sight(**{k: v.to(device) for k, v in vars(self).items()})
+
+
+def frame_centres(rows: int, columns: int) -> Tensor:
+    """(m, 64, 2): (y, x) of every tile token's centre in cells of the snapshot."""
+    y, x = (CELLS / n * (torch.arange(n * CELLS) + 0.5) / CELLS for n in (rows, columns))
+    grid = torch.stack(torch.meshgrid(y, x, indexing="ij"), -1)  # (8 rows, 8 columns, 2)
+    cut = grid.view(rows, CELLS, columns, CELLS, 2).transpose(1, 2)
+    return cut.reshape(rows * columns, CELLS * CELLS, 2)
+
+
+def resized(x: Tensor, height: int, width: int) -> Tensor:
+    """(B, 3, H, W) -> (B, 3, height, width), antialiased."""
+    if tuple(x.shape[-2:]) == (height, width):
+        return x
+    return F.interpolate(x, (height, width), mode="bilinear", antialias=True, align_corners=False)
+
+
+def cut(frame: Tensor) -> Tensor:
+    """(B, 3, 128 R, 128 C) -> (B, R C, 3, 128, 128), row by row."""
+    b, c, h, w = frame.shape
+    tiles = frame.view(b, c, h // TILE, TILE, w // TILE, TILE).permute(0, 2, 4, 1, 3, 5)
+    return tiles.reshape(b, -1, c, TILE, TILE)
+
+
+def framed(images: Tensor, rows: int, columns: int, scale: tuple[float, float]) -> Tensor:
+    """Pictures scaled into the upper left of a frame and padded as `pipelines.vlsa.tiling` pads: by edge means."""
+    h, w = rows * TILE, columns * TILE
+    inner = resized(images, round(h * scale[0]), round(w * scale[1]))
+    y, x = inner.shape[-2:]
+    right = inner[..., -1:].mean(-2, keepdim=True).expand(-1, -1, y, w - x)
+    whole = torch.cat([inner, right], -1)
+    return torch.cat([whole, whole[..., -1:, :].mean(-1, keepdim=True).expand(-1, -1, h - y, w)], -2)
+
+
+def cell_letters(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> Tensor:
+    """(B, 64, SLOTS) classes of the letters whose centres lie in each cell, line by line."""
+    out = np.zeros((len(rows), CELLS * CELLS, SLOTS), np.int64)
+    for i, row in enumerate(rows):
+        if row is None:
+            continue
+        y, x = np.clip(row[:, 1] * scale[0], 0, 0.999) * CELLS, np.clip(row[:, 2] * scale[1], 0, 0.999) * CELLS
+        cells = y.astype(int) * CELLS + x.astype(int)
+        filled: dict[int, int] = {}
+        for j in np.lexsort((x, np.round(y * 8))):  # by line, then from the left
+            k = filled.get(cells[j], 0)
+            if k < SLOTS:
+                out[i, cells[j], k] = int(row[j, 0])
+                filled[cells[j]] = k + 1
+    return torch.from_numpy(out)
+
+
+def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple[float, float]) -> Sight:
+    """Pictures `rows` of a data set in a frame of tile rows and columns."""
+    images = from_uint8(np.stack([data.images[r] for r in rows]))
+    whole = framed(images, *frame, scale) if frame != (2, 2) or scale != (1, 1) else images
+    letters = data.letters
+    return Sight(
+        snapshot=F.interpolate(whole, (TILE, TILE), mode="area"),
+        tiles=cut(whole),
+        centres=frame_centres(*frame)[None],
+        picture=resized(whole, 256, 256),
+        letters=cell_letters([letters[r] if letters else None for r in rows], scale),
+    )
+
+
+@dataclass
+class Talk:
+    """Conversations of B pictures: ids (B, T) long, mask and answers (B, T) bool, weight (B, T), kind (B, T) of
+    `questions.KINDS` (-1 for cognition).
+    """
+
+    ids: Tensor
+    mask: Tensor
+    answers: Tensor
+    weight: Tensor
+    kind: Tensor
+
+    def to(self, device: str) -> Talk:
+        return Talk(**{k: v.to(device) for k, v in vars(self).items()})
+
+
+SHORT = {KINDS.index(k): 2.5 for k in ("presence", "count", "text_presence", "any_text", "background_colour")}
+
+
+class Talker:
+    """Lays exchanges out as chat turns of at most `length` tokens, with cognition's requests between them."""
+
+    def __init__(self, speller: Speller, length: int, cognition: float = 0.0, weight: float = 0.3) -> None:
+        self.speller, self.length, self.cognition, self.weight = speller, length, cognition, weight
+
+    def turns(
+        self, data: Pictures, row: int, rng: np.random.Generator, requests: Requests | None
+    ) -> list[tuple[list[int], list[int], float, int]]:
+        """(question, answer, weight, kind) in the order in which they are asked."""
+        c = data.conversations
+        chosen = []
+        for e in rng.permutation(EXCHANGES):
+            k = row * EXCHANGES + int(e)
+            kind = int(c.kinds[k])
+            chosen.append((c.questions[k].tolist(), c.answers[k].tolist(), SHORT.get(kind, 1.0), kind))
+        if requests is not None:
+            for ask in (requests.codes, requests.colours_at):
+                if rng.random() < self.cognition:
+                    question, answer = ask(rng)
+                    turn = (self.speller.encode(question), answer, self.weight, -1)
+                    chosen.insert(int(rng.integers(0, 5)), turn)
+        return chosen
+
+    def talk(self, data: Pictures, rows: np.ndarray, rng: np.random.Generator, requests: Sequence[Requests] | None):
+        """The conversations of pictures `rows`; `requests` are theirs."""
+        n, s = len(rows), self.speller
+        out = Talk(
+            torch.zeros(n, self.length, dtype=torch.long),
+            torch.zeros(n, self.length, dtype=torch.bool),
+            torch.zeros(n, self.length, dtype=torch.bool),
+            torch.zeros(n, self.length),
+            torch.full((n, self.length), -1),
+        )
+        for i, row in enumerate(rows):
+            at = 0
+            for q, a, weight, kind in self.turns(data, int(row), rng, requests[i] if requests else None):
+                head = [*(s.next if at else []), *s.ask, *q, *s.answer]
+                tail = [*a, *s.end]
+                if at + len(head) + len(tail) > self.length:
+                    continue
+                stop = at + len(head) + len(tail)
+                out.ids[i, at:stop] = torch.tensor(head + tail)
+                out.mask[i, at:stop] = True
+                told = slice(at + len(head), stop)
+                out.answers[i, told], out.weight[i, told], out.kind[i, told] = True, weight, kind
+                at = stop
+        return out
