@@ -8,6 +8,7 @@ mixes cognition's requests into the conversations. The final loss is L + L_rec, 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ class Shape:
     vision: bool = True
     denoiser: bool = True
     language: bool = True
-    talk: float = 0.5
+    talk: float = 0.25
     rebuilt: float = 0.34
     denoised: float = 0.125
     length: int = 160
@@ -82,6 +83,20 @@ STAGES = {
     3: Shape(layers=None, talk=1.0, rebuilt=0.25, denoised=0.125, cognition=0.5, length=192, letters=0.3),
 }
 
+SMOKE_SIZES: dict[str, dict[str, Any]] = {
+    "vision": {"width": 32, "layers": 1, "heads": 2, "out": 8, "stem": 8},
+    "perceiver": {"width": 32, "heads": 4},
+    "epigone": {"rank": 4},
+    "preview": {"channels": 4, "hidden": 8, "blocks": 1},
+    "words": {"hidden": 32},
+    "denoiser": {"latent": 4, "spread": 2, "context": 32, "layers": 1, "heads": 2, "head_dim": 16},
+    "autoencoder": {"latent_channels": 4, "fine": 8, "coarse": 8},
+    "language": {
+        "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2,
+    },
+}  # fmt: skip
+
 
 class Vlsa(nn.Module):
     """All that learns, and the frozen language model; `probe` reads the letters of each cell and is not kept."""
@@ -95,7 +110,8 @@ class Vlsa(nn.Module):
         self.probe = nn.Sequential(nn.Linear(self.perceiver.config.width, 512), nn.GELU(), nn.Linear(512, slots))
         if checkpoints is not None:  # the frozen codebook
             self.words.codebook.copy_(load_part("vq", checkpoints).codebook)
-        base = language_model(torch.bfloat16, layers=shape.layers, tiny=shape.sizes.get("language"))
+        tiny = shape.sizes.get("language")
+        base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
         if start is not None:
             self.take(start, shape)
@@ -140,6 +156,13 @@ def _layer(name: str) -> tuple[str, int, str]:
     return f"{head}.layers", int(number), rest
 
 
+def untrained_autoencoder(shape: Shape) -> nn.Module:
+    """What the smoke configuration rebuilds in; always the same."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return fresh_parts(None, shape.sizes)["autoencoder"].requires_grad_(False)
+
+
 class VlsaStage:
     """Held out: posters of the test split, their conversations read by teacher forcing: an answer counts as right
     when each of its tokens is the likeliest one, which is when greedy decoding would write it.
@@ -155,12 +178,10 @@ class VlsaStage:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         source = get_preset("mini").language_model
         assert source is not None
-        self.speller = Speller(load_language_tokenizer(source))
+        self.tokenizer = load_language_tokenizer(source)
+        self.speller = Speller(self.tokenizer)
         self.talker = Talker(self.speller, shape.length, shape.cognition)
-        # a tiny autoencoder stands in when there are no weights (smoke)
-        self.autoencoder: Any = (
-            load_vlad("autoencoder", vlad) if vlad else fresh_parts(None, shape.sizes)["autoencoder"]
-        )
+        self.autoencoder: Any = load_vlad("autoencoder", vlad) if vlad else untrained_autoencoder(shape)
         self.autoencoder.to(self.device, memory_format=torch.channels_last)
         self.vq: Any = load_part("vq", checkpoints).to(self.device) if checkpoints else None
         self.among = self.words() if shape.layers is not None else None
@@ -174,6 +195,8 @@ class VlsaStage:
 
     def modules(self) -> nn.Module:
         model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints).to(self.device)
+        for part in (model.vision.vision, model.vlm.language.get_base_model()):
+            part.set_attn_implementation("eager")  # on a CPU its backward pass is a third faster than the fused one's
         if self.compile_layers:
             for layer in model.vlm.decoder.layers:
                 layer.compile(dynamic=False)
@@ -198,7 +221,7 @@ class VlsaStage:
 
     @property
     def vocabulary(self) -> int:
-        return 49152
+        return len(self.tokenizer)
 
     def batch(self, step: int, size: int) -> tuple[Sight, Talk]:
         shared = np.random.default_rng((78, step // int(os.environ.get("WORLD_SIZE", "1"))))
@@ -345,8 +368,12 @@ def main() -> None:
     p.add_argument("--earlier", type=Path, help="run of the stage before")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     args = p.parse_args()
+    shape = STAGES[args.stage]
+    if args.config == "smoke":
+        shape = dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2)
+        args.weights = None
     stage = VlsaStage(
-        args.stage, STAGES[args.stage], [load_pictures(d) for d in args.posters],
+        args.stage, shape, [load_pictures(d) for d in args.posters],
         load_pictures(args.photos) if args.photos else None, load_pictures(args.held_out),
         args.weights, args.checkpoints, args.earlier, args.compile,
     )  # fmt: skip

@@ -7,6 +7,7 @@ them, eq. (3) aligns the result with v, eq. (10) keeps the trained part of the p
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -102,12 +103,55 @@ class CCM(ModelMixin, ConfigMixin):
         return x, self.pool(x[:, 0])
 
 
+class StemmedPatches(nn.Module):
+    """A patch embedding with four strided convolutions beside it: (B, 3, S, S) -> (B, width, S/16, S/16).
+
+    Letters stand at any offset within a patch; convolutions know that without being taught. They start at zero, so a
+    trained patch embedding keeps its meaning.
+    """
+
+    def __init__(self, patches: nn.Conv2d, channels: int) -> None:
+        super().__init__()
+        self.patches = patches
+        sizes = (patches.in_channels, channels, 2 * channels, 4 * channels)
+        layers: list[nn.Module] = []
+        for a, b in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.SiLU()]
+        last = nn.Conv2d(sizes[-1], patches.out_channels, 3, stride=2, padding=1)
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+        self.stem = nn.Sequential(*layers, last)
+
+    @property
+    def weight(self) -> Tensor:
+        """`CLIPVisionModel` asks it for its type."""
+        return self.patches.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.patches(x) + self.stem(x)
+
+
 class VisionEncoder(ModelMixin, ConfigMixin):
-    """`CLIPVisionModel` with a projection into the aligned space: (B, 3, S, S) in [-1, 1] -> v (B, out)."""
+    """`CLIPVisionModel` with a projection into the aligned space: (B, 3, S, S) in [-1, 1] -> v (B, out).
+
+    Args:
+        image_size: S. patch: 16 where there is a stem. width, layers, heads: of the transformer. out: aligned width.
+        activation: CLIP's own by default; VLSA trains on with the nearly equal "gelu", which is one operation.
+        stem: channels of the first convolution of `StemmedPatches`; 0 = CLIP's plain patches.
+    """
 
     @register_to_config
     def __init__(
-        self, image_size: int = 128, patch: int = 16, width: int = 256, layers: int = 6, heads: int = 4, out: int = 256
+        self,
+        image_size: int = 128,
+        patch: int = 16,
+        width: int = 256,
+        layers: int = 6,
+        heads: int = 4,
+        out: int = 256,
+        activation: str = "quick_gelu",
+        stem: int = 0,
     ) -> None:
         super().__init__()
         self.vision = CLIPVisionModel(
@@ -118,8 +162,12 @@ class VisionEncoder(ModelMixin, ConfigMixin):
                 num_attention_heads=heads,
                 image_size=image_size,
                 patch_size=patch,
+                hidden_act=activation,
             )
         )
+        if stem:
+            embeddings: Any = self.vision.embeddings
+            embeddings.patch_embedding = StemmedPatches(embeddings.patch_embedding, stem)
         self.project = nn.Linear(width, out, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

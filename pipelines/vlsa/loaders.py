@@ -57,7 +57,7 @@ def load_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> An
     Raises:
         CheckpointMissing: a file is absent, truncated, or does not match the architecture.
     """
-    config = {k: v for k, v in read_json(folder / name / "config.json").items() if not k.startswith("_")}
+    config = read_part_config(folder, name)
     try:
         model = PARTS[name](**config)
     except (TypeError, ValueError) as e:
@@ -137,7 +137,11 @@ def fresh_parts(vlad: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[str
     Args:
         sizes: arguments of the parts' constructors (tests make them tiny).
     """
-    vision = load_vlad("vision", vlad) if vlad else VisionEncoder(**sizes.get("vision", {}))
+    vision = VisionEncoder(**{**read_part_config(vlad, "vision"), "stem": 48, "activation": "gelu", **sizes.get("vision", {})})
+    if vlad:
+        start = load_vlad("vision", vlad).state_dict()
+        patches = "vision.embeddings.patch_embedding."
+        vision.load_state_dict({n.replace(patches, f"{patches}patches."): t for n, t in start.items()}, strict=False)
     denoiser = load_vlad("vfe", vlad) if vlad else VisualFeatureEnhancer(**sizes.get("denoiser", {}))
     width = sizes.get("perceiver", {}).get("width", 576)
     parts = {
@@ -151,6 +155,13 @@ def fresh_parts(vlad: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[str
     if vlad is None:
         parts["autoencoder"] = Autoencoder(**sizes.get("autoencoder", {}))
     return parts
+
+
+def read_part_config(folder: Path | None, name: str) -> dict[str, Any]:
+    """The arguments a trained part was made with; none without a folder."""
+    if folder is None:
+        return {}
+    return {k: v for k, v in read_json(folder / name / "config.json").items() if not k.startswith("_")}
 
 
 def load_denoiser(vlad: Path, folder: Path, dtype: torch.dtype = torch.float32) -> VisualFeatureEnhancer:

@@ -361,3 +361,15 @@ def test_the_public_functions(chat: Chat, first: View) -> None:
     json.dumps([numbers, found])
     with pytest.raises(gr.Error, match="no image"):
         api.ask(None, ASKED)
+
+
+def test_the_public_functions_over_the_wire(looking_url: str, first: View, tmp_path: Path) -> None:
+    gradio_client = pytest.importorskip("gradio_client")
+    client = gradio_client.Client(looking_url, ssl_verify=False, verbose=False)
+    image = gradio_client.handle_file(str(_saved(first, tmp_path)))
+    assert client.predict(image, ASKED, api_name="/ask")
+    rebuilt, numbers = client.predict(image, steps=1, seed=3, api_name="/reconstruct")
+    assert numbers["seed"] == 3 and Image.open(rebuilt).width >= 256
+    assert len(client.predict(image, api_name="/tokens")["index"]) == 32
+    with pytest.raises(Exception, match="2,000"):
+        client.predict(image, "x" * 2001, api_name="/ask")

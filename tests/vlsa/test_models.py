@@ -1,0 +1,192 @@
+"""The modules of VLSA on tiny configurations: shapes, and the properties that the equations promise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from pipelines.models.encoder import VisionEncoder
+from pipelines.models.epigone import Epigone, PreviewDecoder, cell_cover, reconstruction_loss
+from pipelines.models.perceiver import SAPerceiver, encode_views
+from pipelines.models.vfe import VisualFeatureEnhancer
+from pipelines.models.vlm import VisionLanguageModel, VisualWords, response_loss
+from pipelines.models.vq import VQVAE
+from pipelines.vlsa.decoding import Decoder, Sampling, choose
+from pipelines.vlsa.loaders import adapter_of, load_adapter, with_denoiser_lora, with_lora
+from training.checkpoints import save_tensors
+from training.vlsa_batches import frame_centres
+
+
+@pytest.fixture
+def perceiver() -> SAPerceiver:
+    torch.manual_seed(0)
+    return SAPerceiver(vision=16, width=32, heads=4, bands=3).eval()
+
+
+def tokens(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("grid", [(1, 1), (2, 2), (2, 3), (4, 4)])
+def test_length_stays_the_same_whatever_the_size(perceiver: SAPerceiver, grid: tuple[int, int]) -> None:
+    m = grid[0] * grid[1]
+    v, p, weights = perceiver(tokens(2, 64, 16), tokens(2, m, 64, 16), frame_centres(*grid)[None])
+    assert v.shape == (2, 64, 32) and p.shape == (2, 32) and weights.shape == (2, 65, 64 * m)
+
+
+def test_scale_does_not_grow_with_the_number_of_tiles(perceiver: SAPerceiver) -> None:
+    lo = tokens(1, 64, 16)
+    one, many = (
+        perceiver(lo, tokens(1, 1, 64, 16).expand(1, r * c, 64, 16), frame_centres(r, c)[None])[2].clamp_min(0).sum()
+        for r, c in ((2, 2), (4, 4))
+    )
+    assert 0.5 < float(many / one) < 2
+
+
+def test_each_token_looks_at_its_own_place(perceiver: SAPerceiver) -> None:
+    """Before any training the heaviest tile tokens of a cell are those that lie in it."""
+    centres = frame_centres(2, 2)
+    _, _, weights = perceiver(0 * tokens(1, 64, 16), 0 * tokens(1, 4, 64, 16), centres[None])
+    heaviest = centres.flatten(0, 1)[weights[0, :64].argmax(-1)]
+    assert torch.equal(heaviest.floor(), perceiver.centres.floor())
+
+
+def test_without_tiles_only_the_snapshot_counts(perceiver: SAPerceiver) -> None:
+    v, _, weights = perceiver(tokens(1, 64, 16), tokens(1, 0, 64, 16), torch.zeros(1, 0, 64, 2))
+    assert v.shape == (1, 64, 32) and weights.shape == (1, 65, 0)
+
+
+def test_views_are_encoded_by_one_tower() -> None:
+    tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu").eval()
+    x = tokens(3, 3, 128, 128)
+    lo, hi = encode_views(tower.vision, x[:1], x[None, 1:])
+    assert lo.shape == (1, 64, 32) and hi.shape == (1, 2, 64, 32)
+    again, _ = encode_views(tower.vision, x[1:2], x[None, 1:])
+    assert torch.allclose(again[0], hi[0, 0], atol=1e-5)
+
+
+def test_epigone_is_low_rank_and_conditions_the_denoiser() -> None:
+    epigone, preview = Epigone(width=32, rank=4, context=32), PreviewDecoder(width=32, channels=4, hidden=8, blocks=1)
+    denoiser = VisualFeatureEnhancer(latent=4, spread=2, context=32, layers=1, heads=2, head_dim=16)
+    torch.nn.init.normal_(denoiser.denoiser.proj_out.weight, std=0.1)
+    v, p = tokens(2, 64, 32), tokens(2, 32)
+    c, pooled = epigone(v, p)
+    assert c.shape == (2, 65, 32) and torch.equal(c[:, 0], pooled)
+    assert torch.linalg.matrix_rank(c[0] - epigone.high.bias, rtol=1e-4) <= 4
+    canvas = preview(v)
+    assert canvas.shape == (2, 4, 32, 32)
+    cover = cell_cover(8, 4)[None].expand(2, -1, -1, -1)
+    out = denoiser(tokens(2, 4, 32, 32), torch.ones(2), canvas, c, pooled, cover)
+    reconstruction_loss(canvas.detach(), out).backward()
+    assert epigone.low.weight.grad is not None and epigone.low.weight.grad.abs().sum() > 0
+
+
+def test_cover_partitions_the_latent() -> None:
+    cover = cell_cover(8, 4)
+    assert cover.shape == (64, 32, 32) and torch.equal(cover.sum(0), torch.ones(32, 32))
+    assert cover[9, 4:8, 4:8].all() and cover[9].sum() == 16
+
+
+def test_decoding_indices_equals_the_quantised_output() -> None:
+    torch.manual_seed(0)
+    vq = VQVAE(codes=32, channels=4, fine=8, coarse=8).eval()
+    x = tokens(2, 3, 64, 48).clamp(-1, 1)
+    quantised, index, _ = vq.quantise(x)
+    assert index.shape == (2, 8, 6) and 0 <= int(index.min()) and int(index.max()) < 32
+    assert torch.allclose(vq.decode(index), vq.decode_latent(quantised), atol=1e-5)
+    nearest = torch.cdist(vq.autoencoder.encode(x).flatten(2).mT, vq.codebook[None]).argmin(-1)  # eq. (5)
+    assert torch.equal(nearest.view_as(index), index)
+
+
+@pytest.fixture
+def vlm() -> VisionLanguageModel:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, tie_word_embeddings=True,
+    )  # fmt: skip
+    return VisionLanguageModel(LlamaForCausalLM(config), VisualWords(width=16, hidden=32, codes=20, channels=4)).eval()
+
+
+def test_answers_are_predicted_from_what_comes_before(vlm: VisionLanguageModel) -> None:
+    ids = torch.tensor([[3, 4, 5, 6, 7, 0]])
+    mask = torch.tensor([[True] * 5 + [False]])
+    answers = torch.tensor([[False, False, False, True, True, False]])
+    v = tokens(1, 8, 16)
+    logits, told = vlm(v, ids, mask, answers)
+    assert logits.shape == (2, 50 + vlm.words.count) and told.tolist() == [6, 7]
+    other, _ = vlm(v, torch.where(answers, 9, ids), mask, answers)
+    assert torch.allclose(logits[0], other[0], atol=1e-5) and not torch.allclose(logits[1], other[1], atol=1e-3)
+    assert float(response_loss(logits, told)) > 0
+
+
+def test_image_comes_before_the_instruction(vlm: VisionLanguageModel) -> None:
+    x = vlm.prompt(tokens(1, 8, 16), torch.tensor([[3, 50, 71]]))
+    assert x.shape == (1, 11, 32)
+    assert torch.equal(x[:, :8], vlm.words.see(tokens(1, 8, 16)))
+    assert torch.equal(x[0, 9], vlm.words.inputs()[0]) and torch.equal(x[0, 10], vlm.words.inputs()[21])
+
+
+def test_small_vocabulary_scores_the_same_words(vlm: VisionLanguageModel) -> None:
+    ids = torch.tensor([[3, 4, 7, 52]])
+    everything = torch.ones(1, 4, dtype=torch.bool)
+    answers = torch.tensor([[False, False, True, True]])
+    among = torch.tensor([2, 7, 9])
+    whole, told = vlm(tokens(1, 8, 16), ids, everything, answers)
+    few, places = vlm(tokens(1, 8, 16), ids, everything, answers, among)
+    assert told.tolist() == [7, 52] and places.tolist() == [1, 5]
+    assert torch.allclose(few[:, :3], whole[:, among], atol=1e-5)
+    assert torch.allclose(few[:, 3:], whole[:, 50:], atol=1e-5)
+
+
+def test_cached_decoding_equals_one_pass(vlm: VisionLanguageModel) -> None:
+    v, ids = tokens(1, 8, 16), torch.tensor([[3, 4, 5, 6]])
+    everything = torch.ones(1, 4, dtype=torch.bool)
+    whole, _ = vlm(v, ids, everything, torch.tensor([[False, True, True, True]]))
+    decoder = Decoder(vlm, vlm.prompt(v, ids[:, :1]))
+    for t in range(3):
+        assert torch.allclose(decoder.logits[0], whole[t], atol=1e-4)
+        decoder.append(ids[:, t + 1 : t + 2])
+
+
+def sampling(**changes: float) -> Sampling:
+    values = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, **changes}
+    return Sampling(generator=torch.Generator().manual_seed(0), **values)
+
+
+def test_choosing_words() -> None:
+    logits = torch.tensor([1.0, 3.0, 2.9, -5.0])
+    assert choose(logits, [], sampling()) == 1
+    assert choose(logits, [1], sampling(repetition_penalty=1.5)) == 2
+    assert {choose(logits, [], sampling(temperature=1.0, top_p=0.3)) for _ in range(20)} == {1}
+    s = sampling(temperature=1.0)
+    drawn = [choose(logits, [], s) for _ in range(300)]
+    assert {1, 2} <= set(drawn) and drawn.count(3) < 5
+
+
+def test_adapters_fold_into_the_weights(tmp_path, vlm: VisionLanguageModel) -> None:
+    torch.manual_seed(1)
+    model = with_lora(vlm.language, 2)
+    for n, p in model.named_parameters():
+        if "lora_" in n:
+            torch.nn.init.normal_(p, std=0.1)
+    x = torch.tensor([[3, 4, 5]])
+    expected = model(input_ids=x).logits
+    save_tensors(adapter_of(model), tmp_path, torch.float32)
+    merged = load_adapter(model, tmp_path / "model.safetensors").merge_and_unload()
+    assert torch.allclose(merged(input_ids=x).logits, expected, atol=1e-4)
+
+
+def test_denoiser_adapter_starts_as_nothing() -> None:
+    torch.manual_seed(0)
+    denoiser = VisualFeatureEnhancer(latent=4, spread=2, context=32, layers=1, heads=2, head_dim=16)
+    torch.nn.init.normal_(denoiser.denoiser.proj_out.weight, std=0.1)
+    inputs = (
+        tokens(1, 4, 32, 32), torch.ones(1), tokens(1, 4, 32, 32), tokens(1, 65, 32), tokens(1, 32),
+        cell_cover(8, 4)[None],
+    )  # fmt: skip
+    before = denoiser(*inputs)
+    assert torch.allclose(with_denoiser_lora(denoiser)(*inputs), before, atol=1e-5)
+    assert len(adapter_of(denoiser)) > 10
