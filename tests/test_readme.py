@@ -78,8 +78,8 @@ def test_named_modules_and_make_targets_are_there() -> None:
 
 
 def test_the_script_offers_what_readme_lists() -> None:
-    script = ROOT / "pipelines" / "vlad" / "__main__.py"
-    source = script.read_text(encoding="utf-8")
+    scripts = [ROOT / "pipelines" / name / "__main__.py" for name in ("vlad", "vlsa")]
+    source = "".join(p.read_text(encoding="utf-8") for p in scripts)
     table = README.split("## From the command line")[1].split("## How it works")[0]
     assert not [option for option in set(re.findall(r"--[a-z][a-z-]+", table)) if f'"{option}"' not in source]
 

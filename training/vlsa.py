@@ -37,14 +37,16 @@ from training.autoencoder import psnr
 from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
 from training.loop import RunConfig, chosen, fit, parser
-from training.vlsa_batches import FRAMES, SHRUNK, Pictures, Sight, Talk, Talker, load_pictures, sight
-from training.vlsa_data import CLASSES
+from training.vlsa_batches import COLUMNS, FRAMES, SHRUNK, Pictures, Sight, Talk, Talker, load_pictures, sight
+from training.vlsa_data import CLASSES, OBJECTS
 
+PROBES = ("probe", "strips", "things")
+LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 PHOTOS = 0.12  # share of photographs
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
-    "cpu": RunConfig(steps=1000, batch=24, lr=6e-4, warmup=100, ema=0.99, eval_every=100, save_every=100),
+    "cpu": RunConfig(steps=1000, batch=24, lr=6e-4, warmup=100, ema=0.99, eval_every=200, save_every=200),
     "gpu": RunConfig(steps=20000, batch=192, lr=6e-4, minutes=9, eval_every=1000, save_every=5000),
 }
 
@@ -80,7 +82,7 @@ class Shape:
 STAGES = {
     1: Shape(vision=False, denoiser=False),
     2: Shape(),
-    3: Shape(layers=None, talk=1.0, rebuilt=0.25, denoised=0.125, cognition=0.5, length=192, letters=0.3),
+    3: Shape(layers=None, talk=0.34, rebuilt=0.34, denoised=0.125, cognition=0.5, length=192),
 }
 
 SMOKE_SIZES: dict[str, dict[str, Any]] = {
@@ -99,7 +101,9 @@ SMOKE_SIZES: dict[str, dict[str, Any]] = {
 
 
 class Vlsa(nn.Module):
-    """All that learns, and the frozen language model; `probe` reads the letters of each cell and is not kept."""
+    """All that learns, and the frozen language model. `probe` and `strips` read letters off V and off the tiles'
+    tokens, `things` reads objects off V; these three are not kept.
+    """
 
     def __init__(self, shape: Shape, vlad: Path | None, start: Path | None, checkpoints: Path | None) -> None:
         super().__init__()
@@ -108,6 +112,8 @@ class Vlsa(nn.Module):
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
         slots = 8 * CLASSES
         self.probe = nn.Sequential(nn.Linear(self.perceiver.config.width, 512), nn.GELU(), nn.Linear(512, slots))
+        self.things = nn.Linear(self.perceiver.config.width, OBJECTS)
+        self.strips = nn.Linear(self.vision.config.width, COLUMNS * CLASSES)
         if checkpoints is not None:  # the frozen codebook
             self.words.codebook.copy_(load_part("vq", checkpoints).codebook)
         tiny = shape.sizes.get("language")
@@ -120,8 +126,9 @@ class Vlsa(nn.Module):
     def take(self, run: Path, shape: Shape) -> None:
         """Weights of an earlier stage's run; LoRA goes to the layers that it belongs to."""
         state = torch.load(run / "all.pt")
-        for name in ("vision", "perceiver", "epigone", "preview", "words", "denoiser", "probe"):
-            getattr(self, name).load_state_dict(state[name])
+        for name in (*LEARNED, *PROBES):
+            if name in state:
+                getattr(self, name).load_state_dict(state[name])
         kept, own = state["layers"], shape.layers
         moved = {}
         for name, value in state["lora"].items():
@@ -142,11 +149,11 @@ class Vlsa(nn.Module):
         self.vision.vision.post_layernorm.requires_grad_(False)
         self.words.requires_grad_(True)
 
-    def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor]:
-        """V (B, 64, width), P (B, width)."""
+    def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """V (B, 64, width), P (B, width), V_Hi (B, m, 64, vision)."""
         v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0])
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
-        return v, p
+        return v, p, v_hi
 
 
 def _layer(name: str) -> tuple[str, int, str]:
@@ -240,12 +247,22 @@ class VlsaStage:
 
     def loss(self, model: Any, batch: tuple[Sight, Talk], generator: torch.Generator):
         s, talk = batch[0].to(self.device), batch[1].to(self.device)
-        v, p = model.see(s, self.shape.tiles)
+        v, p, v_hi = model.see(s, self.shape.tiles)
         parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
         if self.shape.letters:
-            parts["letters"] = self.letter_loss(model, v, s)
+            parts["letters"] = letter_loss(model.probe(v), s.letters)
+            parts["things"] = thing_loss(model.things(v), s.objects)
+            if v_hi.shape[1]:
+                parts["strips"] = letter_loss(model.strips(v_hi), s.places)
         parts |= self.rebuild_losses(model, v, p, s, generator)
-        weights = {"lm": 1.0, "letters": self.shape.letters, "preview": 1.0, "rec": 1.0}
+        weights = {
+            "lm": 1.0,
+            "letters": self.shape.letters,
+            "strips": self.shape.letters,
+            "things": 0.5,
+            "preview": 1.0,
+            "rec": 1.0,
+        }
         total = sum((weights[k] * x for k, x in parts.items()), torch.zeros((), device=v.device))
         return total, {k: float(x.detach()) for k, x in parts.items()}
 
@@ -256,13 +273,6 @@ class VlsaStage:
         nll = F.cross_entropy(logits, ids, reduction="none")
         weight = talk.weight[talk.answers]
         return (nll * weight).sum() / weight.sum()
-
-    def letter_loss(self, model: Any, v: Tensor, s: Sight) -> Tensor:
-        logits = model.probe(v).unflatten(-1, (-1, CLASSES)).float()  # (B, 64, SLOTS, CLASSES)
-        target = s.letters
-        nll = F.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view_as(target)
-        weight = torch.where(target > 0, 1.0, 0.05)
-        return (nll * weight).sum() / weight.sum().clamp_min(1)
 
     def rebuild_losses(self, model: Any, v: Tensor, p: Tensor, s: Sight, generator: torch.Generator):
         n = max(1, round(self.shape.rebuilt * len(v)))
@@ -301,6 +311,8 @@ class VlsaStage:
         names = [
             "psnr",
             "letter_accuracy",
+            "strip_accuracy",
+            "thing_accuracy",
             "nll",
             *(f"exact_{k}" for k in WATCHED),
             "exact_codes",
@@ -313,7 +325,7 @@ class VlsaStage:
         shape = (2, 2)
         s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
         talk = self.talker.talk(self.test, rows, rng, self.requests(s, len(rows))).to(self.device)
-        v, _ = model.see(s, self.shape.tiles)
+        v, _, v_hi = model.see(s, self.shape.tiles)
         logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among)
         right = logits.argmax(-1) == ids
         metrics.setdefault("nll", []).append(float(F.cross_entropy(logits, ids)))
@@ -325,13 +337,18 @@ class VlsaStage:
                 metrics.setdefault(name, []).append(float(right[chosen_ones].float().mean()))
         guess = model.probe(v).unflatten(-1, (-1, CLASSES)).argmax(-1)
         metrics.setdefault("letter_accuracy", []).append(float((guess == s.letters)[s.letters > 0].float().mean()))
+        if v_hi.shape[1]:
+            guess = model.strips(v_hi).unflatten(-1, (-1, CLASSES)).argmax(-1)
+            found = float((guess == s.places)[s.places > 0].float().mean())
+            metrics.setdefault("strip_accuracy", []).append(found)
         picture = self.autoencoder.decode(model.preview(v)).float()
+        thing = model.things(v).argmax(-1)
+        metrics.setdefault("thing_accuracy", []).append(float((thing == s.objects)[s.objects > 0].float().mean()))
         metrics.setdefault("psnr", []).append(psnr(picture, s.picture))
 
     def save(self, model: Any, folder: Path) -> None:
         """Everything for the next stage (all.pt), and the parts as the loaders read them."""
-        parts = ("vision", "perceiver", "epigone", "preview", "words", "denoiser", "probe")
-        state = {k: getattr(model, k).state_dict() for k in parts}
+        state = {k: getattr(model, k).state_dict() for k in (*LEARNED, *PROBES)}
         lora = adapter_of(model.vlm.language)
         torch.save({**state, "lora": lora, "layers": self.shape.layers}, folder / "all.pt")
         for name in ("vision", "perceiver", "epigone", "preview", "words"):
@@ -343,6 +360,22 @@ class VlsaStage:
 
 
 WATCHED = ("read", "read_where", "presence", "count", "background_colour", "objects", "caption", "text_presence")
+
+
+def letter_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of the class in each slot; logits (..., slots * CLASSES), target (..., slots) long. A slot without
+    a letter weighs little, since most are.
+    """
+    nll = F.cross_entropy(logits.float().reshape(-1, CLASSES), target.flatten(), reduction="none")
+    weight = torch.where(target.flatten() > 0, 1.0, 0.05)
+    return (nll * weight).sum() / weight.sum().clamp_min(1)
+
+
+def thing_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of each cell's object: logits (B, 64, OBJECTS), target (B, 64); cells without one weigh little."""
+    nll = F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=-1, reduction="none")
+    weight = torch.where(target.flatten() > 0, 1.0, 0.1) * (target.flatten() >= 0)
+    return (nll * weight).sum() / weight.sum().clamp_min(1)
 
 
 def answers_right(talk: Talk, right: Tensor) -> list[tuple[int, float]]:
@@ -367,8 +400,11 @@ def main() -> None:
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
+    p.add_argument("--talk", type=float, help="share of the batch that talks")
+    p.add_argument("--denoised", type=float, help="share of the batch that is denoised")
     args = p.parse_args()
-    shape = STAGES[args.stage]
+    given = {k: getattr(args, k) for k in ("talk", "denoised") if getattr(args, k) is not None}
+    shape = dataclasses.replace(STAGES[args.stage], **given)
     if args.config == "smoke":
         shape = dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2)
         args.weights = None

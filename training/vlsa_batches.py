@@ -16,8 +16,9 @@ from pipelines.vlsa.cognition import Requests
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS, TILE
 from training.data.questions import KINDS
-from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversations, load_letters
+from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversations, load_marks
 
+COLUMNS = 4  # upright strips of a tile token
 SLOTS = 8  # letters that a cell's probe may hold
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
 SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
@@ -25,18 +26,20 @@ SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
 
 @dataclass(frozen=True)
 class Pictures:
-    """A data set: images (N, 256, 256, 3) uint8, its conversations, and its letters if it has any."""
+    """A data set: images (N, 256, 256, 3) uint8, its conversations, and its letters and objects if they are known."""
 
     images: np.ndarray
     conversations: Conversations
     letters: Ragged | None
+    objects: Ragged | None
 
     def __len__(self) -> int:
         return len(self.conversations)
 
 
 def load_pictures(folder: Path) -> Pictures:
-    return Pictures(np.load(folder / "images.npy", mmap_mode="r"), load_conversations(folder), load_letters(folder))
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    return Pictures(images, load_conversations(folder), load_marks(folder, "letters"), load_marks(folder, "objects"))
 
 
 @dataclass
@@ -45,8 +48,10 @@ class Sight:
 
     Attributes:
         snapshot: (B, 3, 128, 128). tiles: (B, m, 3, 128, 128). centres: (1, m, 64, 2) in cells. picture: (B, 3, 256,
-        256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS) long, classes by cell; -1
-        where nothing is known.
+        256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS) long, classes of the letters in
+        each cell in reading order. places: (B, m, 64, COLUMNS) long, class of the letter whose centre lies in each
+        upright strip of each tile token. objects: (B, 64) long, class of the object that covers a cell's centre, 0 =
+        none, -1 = not known.
     """
 
     snapshot: Tensor
@@ -54,6 +59,8 @@ class Sight:
     centres: Tensor
     picture: Tensor
     letters: Tensor
+    places: Tensor
+    objects: Tensor
 
     def to(self, device: str) -> Sight:
         return Sight(**{k: v.to(device) for k, v in vars(self).items()})
@@ -108,17 +115,47 @@ def cell_letters(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) 
     return torch.from_numpy(out)
 
 
+def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scale: tuple[float, float]) -> Tensor:
+    """(B, m, 64, COLUMNS) classes by strip of a tile token; where two centres share a strip, the later one counts."""
+    h, w = frame[0] * CELLS, frame[1] * CELLS
+    out = np.zeros((len(rows), h, w, COLUMNS), np.int64)
+    for i, row in enumerate(rows):
+        if row is not None:
+            y = (np.clip(row[:, 1] * scale[0], 0, 0.999) * h).astype(int)
+            x = (np.clip(row[:, 2] * scale[1], 0, 0.999) * w * COLUMNS).astype(int)
+            out[i, y, x // COLUMNS, x % COLUMNS] = row[:, 0]
+    tiles = torch.from_numpy(out).view(len(rows), frame[0], CELLS, frame[1], CELLS, COLUMNS).transpose(2, 3)
+    return tiles.reshape(len(rows), frame[0] * frame[1], CELLS * CELLS, COLUMNS)
+
+
+def cell_objects(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> Tensor:
+    """(B, 64) classes of the objects over each cell's centre."""
+    out = np.full((len(rows), CELLS, CELLS), -1, np.int64)
+    centre = (np.arange(CELLS) + 0.5) / CELLS
+    for i, row in enumerate(rows):
+        if row is None:
+            continue
+        out[i] = 0
+        for k, y0, x0, y1, x1 in row:
+            down = (centre >= y0 * scale[0]) & (centre <= y1 * scale[0])
+            across = (centre >= x0 * scale[1]) & (centre <= x1 * scale[1])
+            out[i][np.ix_(down, across)] = int(k)
+    return torch.from_numpy(out.reshape(len(rows), -1))
+
+
 def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple[float, float]) -> Sight:
     """Pictures `rows` of a data set in a frame of tile rows and columns."""
     images = from_uint8(np.stack([data.images[r] for r in rows]))
     whole = framed(images, *frame, scale) if frame != (2, 2) or scale != (1, 1) else images
-    letters = data.letters
+    letters = [data.letters[r] if data.letters else None for r in rows]
     return Sight(
         snapshot=F.interpolate(whole, (TILE, TILE), mode="area"),
         tiles=cut(whole),
         centres=frame_centres(*frame)[None],
         picture=resized(whole, 256, 256),
-        letters=cell_letters([letters[r] if letters else None for r in rows], scale),
+        letters=cell_letters(letters, scale),
+        places=tile_letters(letters, frame, scale),
+        objects=cell_objects([data.objects[r] if data.objects else None for r in rows], scale),
     )
 
 

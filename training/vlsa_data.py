@@ -1,7 +1,7 @@
-"""What VLSA's stages read beside the pictures: conversations as token ids, and where each letter stands.
+"""What VLSA's stages read beside the pictures: conversations as token ids, and where letters and objects stand.
 
-`python -m training.vlsa_data --data DIR` writes conversations.npz and letters.npz into the folder of a data set of
-`training.data.dataset`; with --photos, of `training.data.photos`.
+`python -m training.vlsa_data --data DIR ...` writes conversations.npz, letters.npz and objects.npz into folders of
+`training.data.dataset` and `training.data.pages`, and conversations.npz into those of `training.data.photos`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from training.posters import training_fonts
 EXCHANGES = 12  # kept for each picture
 LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
 CLASSES = len(LETTERS) + 2
+OBJECTS = 1400  # classes of objects, 0 = none; the asset cache has 1,367
 EM = 64  # pixels, at which advances are measured
 
 
@@ -83,6 +84,21 @@ def _letters(element: Element, fonts: FontBook) -> Iterator[tuple[int, float, fl
                 yield (known + 1 if known >= 0 else CLASSES - 1), y, (line.x + dx + (a + b) / 2) / fitted.size
 
 
+def objects_of(record: dict[str, Any], names: dict[str, int]) -> np.ndarray:
+    """(K, 5) float32: class from 1, y0, x0, y1, x1 in [0, 1] of every object of a poster."""
+    elements, rows = record["layout"]["elements"], []
+    for i, name in record["object_names"].items():
+        x0, y0, x1, y1 = elements[int(i)]["box"]
+        rows.append((names[name] + 1, y0, x0, y1, x1))
+    return np.array(rows, np.float32).reshape(-1, 5)
+
+
+def save_objects(folder: Path, records: list[dict[str, Any]], assets: Assets) -> None:
+    names = {name: i for i, name in enumerate(sorted(assets.objects))}
+    rows = Ragged.of(objects_of(r, names) for r in records)
+    np.savez(folder / "objects.npz", values=rows.values, starts=rows.starts)
+
+
 def save_letters(folder: Path, records: list[dict[str, Any]], fonts: FontBook) -> None:
     rows = Ragged.of(letters_of(Layout.from_dict(r["layout"]), fonts) for r in records)
     np.savez(folder / "letters.npz", values=rows.values, starts=rows.starts)
@@ -110,11 +126,11 @@ def load_conversations(folder: Path) -> Conversations:
         )
 
 
-def load_letters(folder: Path) -> Ragged | None:
-    """The letters of a data set of posters; None for photographs, which have none."""
-    if not (folder / "letters.npz").exists():
+def load_marks(folder: Path, name: str) -> Ragged | None:
+    """ "letters" or "objects" of a data set of posters; None for photographs, of which nothing is known."""
+    if not (folder / f"{name}.npz").exists():
         return None
-    with np.load(folder / "letters.npz") as f:
+    with np.load(folder / f"{name}.npz") as f:
         return Ragged(f["values"], f["starts"])
 
 
@@ -137,6 +153,7 @@ def prepare(folder: Path, speller: Speller, assets: Assets, fonts: FontBook, see
         records = lines_of(folder / "layouts.jsonl")
         rows = (converse(r, random.Random(f"{seed}:{i}"), EXCHANGES, assets) for i, r in enumerate(records))
         save_letters(folder, records, fonts)
+        save_objects(folder, records, assets)
     save_conversations(folder, rows, speller)
 
 

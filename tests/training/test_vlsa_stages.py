@@ -40,7 +40,7 @@ from training.vlsa_batches import (
     load_pictures,
     sight,
 )
-from training.vlsa_data import CLASSES, LETTERS, load_letters, prepare, save_conversations
+from training.vlsa_data import CLASSES, LETTERS, load_marks, prepare, save_conversations
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def rows(out: Path) -> list[dict[str, str]]:
 
 
 def test_letters_stand_where_they_are_drawn(posters: Path) -> None:
-    letters = load_letters(posters)
+    letters = load_marks(posters, "letters")
     records = [json.loads(x) for x in (posters / "layouts.jsonl").read_text().splitlines()]
     assert letters is not None and len(letters) == 6
     for i, record in enumerate(records):
@@ -158,7 +158,7 @@ def _changed(a: Path, b: Path, part: str) -> bool:
 def test_first_stage_leaves_tower_and_denoiser_alone(tmp_path: Path, posters: Path) -> None:
     model = stage(1, posters, None).modules()
     learned = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
-    assert learned == {"perceiver", "epigone", "preview", "words", "probe", "vlm"}
+    assert learned == {"perceiver", "epigone", "preview", "words", "probe", "strips", "things", "vlm"}
     assert all("lora_" in n or "words" in n for n, p in model.named_parameters() if p.requires_grad and n[:3] == "vlm")
 
 

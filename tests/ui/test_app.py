@@ -63,6 +63,16 @@ def test_the_app_refuses_what_it_should(empty_url: str) -> None:
         assert client.get("").headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_photograph_may_be_larger_than_any_other_request(empty_url: str) -> None:
+    from ui.guard import MAX_BODY, MAX_UPLOAD, Guard
+
+    limit = Guard(None)._limit
+    assert limit("/gradio_api/upload") == MAX_UPLOAD and limit("/gradio_api/queue/join") == MAX_BODY
+    with httpx.Client(base_url=empty_url, timeout=60) as client:
+        photo = client.post("gradio_api/upload", files={"files": ("photo.jpg", b"x" * (MAX_BODY + 1), "image/jpeg")})
+        assert photo.status_code == 200 and len(photo.json()) == 1
+
+
 def test_a_flood_is_slowed_down() -> None:
     from ui.guard import BURST, Guard
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from pipelines.errors import BadImage, BadPrompt
 from pipelines.vlsa import tiling
 from pipelines.vlsa.types import View
-from ui import render
+from ui import components, render
 from ui.api import Api
 from ui.backend import NO_CHAT, Backend
 from ui.demo import build
@@ -222,6 +222,16 @@ def test_the_drawn_picture_comes_over(mute: Chat) -> None:
     for nothing in (render.stage(), "", None, 'src="data:image/png;base64,AAAAA"'):
         with pytest.warns(UserWarning, match="drawn yet|not an image"):
             mute.look_at_drawing(nothing, Conversation(), None)
+
+
+def test_example_images_are_shown_by_index(mute: Chat) -> None:
+    paths = components.example_images()
+    for k in range(len(paths)):
+        view, shown, _, _ = mute.look_at_example(Conversation(), None, gr.EventData(None, {"index": k}))
+        assert view.key == tiling.view(paths[k]).key and shown is view.image
+    for index in (-1, len(paths), "0", True, None, "../../app.py"):
+        with pytest.warns(UserWarning, match="no such example"):
+            assert mute.look_at_example(Conversation(), None, gr.EventData(None, {"index": index}))[0] == gr.skip()
 
 
 def test_without_a_checkpoint_the_question_comes_back(mute: Chat, first: View) -> None:

@@ -132,16 +132,19 @@ def _open_images(path: Path, n: int) -> np.memmap:
 _worker: dict[str, Any] = {}
 
 
-def _start_worker(seed: int, split: Split, folder: Path, n: int, assets_path: str) -> None:
-    _worker.update(seed=seed, split=split, folder=folder, n=n, assets=Assets(assets_path))
+def _start_worker(seed: int, split: Split, folder: Path, n: int, assets_path: str, kind: str = "posters") -> None:
+    _worker.update(seed=seed, split=split, folder=folder, n=n, assets=Assets(assets_path), kind=kind)
     _worker["images"] = _open_images(folder / "images.npy", n)
 
 
 def _make_chunk(start: int) -> int:
     """Makes posters start to start + CHUNK; the part file appears only once they are all stored."""
+    from training.data.pages import page
+
     w, lines = _worker, []
+    make = page if w["kind"] == "pages" else sample
     for i in range(start, min(start + CHUNK, w["n"])):
-        poster = sample(rng_of(w["seed"], w["split"], i), w["assets"], w["split"])
+        poster = make(rng_of(w["seed"], w["split"], i), w["assets"], w["split"])
         w["images"][i] = np.asarray(poster.image)
         lines.append(json.dumps({"index": i, **poster.record()}, ensure_ascii=False))
     w["images"].flush()
@@ -156,7 +159,13 @@ def _part(folder: Path, start: int) -> Path:
 
 
 def generate(
-    n: int, seed: int, split: Split, out_dir: str | Path, workers: int = 1, assets: str | Path | None = None
+    n: int,
+    seed: int,
+    split: Split,
+    out_dir: str | Path,
+    workers: int = 1,
+    assets: str | Path | None = None,
+    kind: str = "posters",
 ) -> Path:
     """Makes a data set of n posters; what an earlier, interrupted call has finished is kept.
 
@@ -164,13 +173,14 @@ def generate(
         out_dir: folder, created when absent.
         workers: processes.
         assets: folder of the asset cache; None for the default.
+        kind: "posters", or "pages" of `training.data.pages`.
 
     Raises:
         ValueError: the folder holds a data set made with other arguments.
     """
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    arguments = {"n": n, "seed": seed, "split": split}
+    arguments = {"n": n, "seed": seed, "split": split, **({"kind": kind} if kind != "posters" else {})}
     note = folder / "dataset.json"
     if note.exists() and json.loads(note.read_text("utf-8")) != arguments:
         raise ValueError(f"{folder} holds a data set with other arguments than {arguments}; choose another folder.")
@@ -180,7 +190,7 @@ def generate(
     _open_images(folder / "images.npy", n)
     starts = range(0, n, CHUNK)
     todo = [s for s in starts if not _part(folder, s).exists()]
-    _run(todo, workers, (seed, split, folder, n, str(Assets(assets).path)))
+    _run(todo, workers, (seed, split, folder, n, str(Assets(assets).path), kind))
     _merge(folder, list(starts))
     return folder
 

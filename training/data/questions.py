@@ -69,7 +69,8 @@ STYLES = {"3d": "3D", "flat": "flat illustration", "mono": "silhouette"}
 SCENES = {
     "words": "text design", "objects": "illustration", "photo text": "photo with text", "product": "product picture",
 }  # fmt: skip
-ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+            "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth")  # fmt: skip
 COLOUR_WORDS = frozenset(w for c in (*COLOURS, "tan", "grey") for w in c.split())
 
 Pair = tuple[str, str]  # question, answer
