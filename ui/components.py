@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from pipelines.types import Layout
@@ -56,8 +57,14 @@ def unopened(image: gr.Image) -> gr.Image:
 
 
 def _path_of(payload: ImageData | None) -> str | None:
-    """The path inside the upload folder, or None for no image and for one that is not a file."""
-    return payload.path if payload is not None else None
+    """The path of an uploaded file, or None: no image, or a path that leads out of the upload folder.
+
+    Gradio checks the path only of values that say they are files, and a forged request need not say so.
+    """
+    if payload is None or not payload.path:
+        return None
+    path = Path(payload.path).resolve()
+    return str(path) if path.is_relative_to(Path(get_upload_folder()).resolve()) else None
 
 
 def examples() -> list[tuple[str, str]]:

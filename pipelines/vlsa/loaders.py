@@ -167,7 +167,7 @@ def read_part_config(folder: Path | None, name: str) -> dict[str, Any]:
 def load_denoiser(vlad: Path, folder: Path, dtype: torch.dtype = torch.float32) -> VisualFeatureEnhancer:
     """VLAD's denoiser with the adapter of reconstruction folded in."""
     denoiser: Any = with_denoiser_lora(load_vlad("vfe", vlad))  # type: ignore[arg-type]
-    return ready(load_adapter(denoiser, folder / "denoiser" / WEIGHTS), dtype)
+    return ready(load_adapter(denoiser, folder / "denoiser" / WEIGHTS), None if dtype == torch.float32 else dtype)
 
 
 def load_vlm(preset: Preset, folder: Path, dtype: torch.dtype = torch.float32) -> VisionLanguageModel:

@@ -18,7 +18,7 @@ from training.data import phrases as bank
 from training.data.assets import Assets
 from training.data.english import with_article
 from training.data.scenes import all_fonts
-from training.data.splits import SPLITS, Split
+from training.data.splits import SPLITS, Split, in_split
 
 BACKGROUNDS = ("plain", "plain", "gradient", "stripes", "dots", "split", "border")
 ALIGNS = ("left", "center", "center", "right")
@@ -71,11 +71,17 @@ def phrase(ground: Element) -> str:
     return with_article(f"{name_of(to_rgb(ground.colour or '#ffffff'))}{style} background")
 
 
+def fonts_of(assets: Assets, split: Split) -> list[str]:
+    """The app's fonts and those of the asset cache that belong to the split, without the ones that only fill gaps."""
+    extra = assets.extra_fonts
+    ids = (f for f in all_fonts(assets).ids if not f.startswith("noto"))
+    return [f for f in ids if f not in extra or in_split("font", str(extra[f]["family"]), split)]
+
+
 def page(rng: random.Random, assets: Assets, split: Split = "train") -> dataset.Poster:
     """One page with its picture."""
     ground = background(rng)
-    fonts = [f for f in all_fonts(assets).ids if not f.startswith("noto")]
-    elements = (ground, *lines(rng, assets, split, ground, fonts))
+    elements = (ground, *lines(rng, assets, split, ground, fonts_of(assets, split)))
     layout = Layout("A page of text", elements, "A page of text")
     image = dataset.draw(layout, assets, rng, {})
     return dataset.Poster(image, layout, layout.prompt, layout.caption, "words", (), None, {}, phrase(ground))
