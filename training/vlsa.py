@@ -173,7 +173,7 @@ def _layer(name: str) -> tuple[str, int, str]:
     return f"{head}.layers", int(number), rest
 
 
-def untrained_autoencoder(shape: Shape) -> nn.Module:
+def untrained_autoencoder(shape: Shape) -> Any:
     """What the smoke configuration rebuilds in; always the same."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -213,7 +213,8 @@ class VlsaStage:
 
     def modules(self) -> nn.Module:
         model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints).to(self.device)
-        for part in (model.vision.vision, model.vlm.language.get_base_model()):
+        language: Any = model.vlm.language
+        for part in (model.vision.vision, language.get_base_model()):
             part.set_attn_implementation("eager")  # on a CPU its backward pass is a third faster than the fused one's
         if self.compile_layers:
             for layer in model.vlm.decoder.layers:

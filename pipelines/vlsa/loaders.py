@@ -137,7 +137,9 @@ def fresh_parts(vlad: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[str
     Args:
         sizes: arguments of the parts' constructors (tests make them tiny).
     """
-    vision = VisionEncoder(**{**read_part_config(vlad, "vision"), "stem": 48, "activation": "gelu", **sizes.get("vision", {})})
+    vision = VisionEncoder(
+        **{**read_part_config(vlad, "vision"), "stem": 48, "activation": "gelu", **sizes.get("vision", {})}
+    )
     if vlad:
         start = load_vlad("vision", vlad).state_dict()
         patches = "vision.embeddings.patch_embedding."

@@ -12,7 +12,7 @@ import argparse
 import random
 
 from pipelines.colours import COLOURS, contrast, name_of, to_hex, to_rgb
-from pipelines.types import FULL, Box, Element, Layout
+from pipelines.types import FULL, Align, Box, Element, Layout
 from training.data import dataset
 from training.data import phrases as bank
 from training.data.assets import Assets
@@ -21,7 +21,7 @@ from training.data.scenes import all_fonts
 from training.data.splits import SPLITS, Split, in_split
 
 BACKGROUNDS = ("plain", "plain", "gradient", "stripes", "dots", "split", "border")
-ALIGNS = ("left", "center", "center", "right")
+ALIGNS: tuple[Align, ...] = ("left", "center", "center", "right")
 LEAST_CONTRAST = 3.0
 
 
