@@ -33,8 +33,13 @@ class Decoder:
         self.logits = self._run(prompt)  # (B, vocabulary + new tokens) float32
 
     def append(self, ids: Tensor) -> None:
-        """Go on with one token each: ids (B, 1)."""
+        """Go on with one or more tokens each: ids (B, t)."""
         self.logits = self._run(self.vlm.embed(ids))
+
+    def branch(self, n: int) -> None:
+        """From one answer to n that share what came before."""
+        self.cache.batch_repeat_interleave(n)
+        self.logits = self.logits.repeat_interleave(n, 0)
 
     def _run(self, x: Tensor) -> Tensor:
         states = self.vlm.decoder(inputs_embeds=x, past_key_values=self.cache, use_cache=True)

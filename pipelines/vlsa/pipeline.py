@@ -339,8 +339,9 @@ class VlsaPipeline:
             speller = self.speller(tokenizer)
             rows = [speller.turn(q) for q in questions]
             assert len({len(r) for r in rows}) == 1  # the same words but for digits
-            v = encoded.v.expand(len(rows), -1, -1)
-            decoder = Decoder(vlm, vlm.prompt(v, torch.tensor(rows, device=v.device)))
+            decoder = Decoder(vlm, vlm.words.see(encoded.v))
+            decoder.branch(len(rows))  # the image is read once for all of them
+            decoder.append(torch.tensor(rows, device=encoded.v.device))
             answers, likeliest = [], []
             for _ in range(ANSWER):
                 scores = decoder.logits[:, vlm.vocabulary + low : vlm.vocabulary + high]

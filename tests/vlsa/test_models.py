@@ -151,6 +151,15 @@ def test_cached_decoding_equals_one_pass(vlm: VisionLanguageModel) -> None:
         decoder.append(ids[:, t + 1 : t + 2])
 
 
+def test_branches_share_what_came_before(vlm: VisionLanguageModel) -> None:
+    v, rows = tokens(1, 8, 16), torch.tensor([[3, 4], [7, 9]])
+    decoder = Decoder(vlm, vlm.words.see(v))
+    decoder.branch(2)
+    decoder.append(rows)
+    alone = Decoder(vlm, vlm.prompt(v, rows[1:]))
+    assert torch.allclose(decoder.logits[1], alone.logits[0], atol=1e-4)
+
+
 def sampling(**changes: float) -> Sampling:
     values = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0, **changes}
     return Sampling(generator=torch.Generator().manual_seed(0), **values)
