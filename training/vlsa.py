@@ -28,9 +28,10 @@ from pipelines.models.perceiver import encode_views
 from pipelines.models.vfe import add_noise
 from pipelines.models.vlm import VisionLanguageModel
 from pipelines.registry import load_language_tokenizer
+from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlad.loaders import load_part as load_vlad
 from pipelines.vlsa.cognition import Requests, cell_colours, colours_of
-from pipelines.vlsa.loaders import adapter_of, fresh_parts, language_model, load_part, with_lora
+from pipelines.vlsa.loaders import fresh_parts, language_model, load_part, with_lora
 from pipelines.vlsa.quality import ssim
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS, CODES
@@ -367,11 +368,11 @@ class VlsaStage:
     def save(self, model: Any, folder: Path) -> None:
         """Everything for the next stage (all.pt), and the parts as the loaders read them."""
         state = {k: getattr(model, k).state_dict() for k in (*LEARNED, *PROBES)}
-        lora = adapter_of(model.vlm.language)
+        lora = adapter_weights(model.vlm.language)
         torch.save({**state, "lora": lora, "layers": self.shape.layers}, folder / "all.pt")
         for name in ("vision", "perceiver", "epigone", "preview", "words"):
             save_part(getattr(model, name), folder / name)
-        save_tensors(adapter_of(model.denoiser), folder / "denoiser")
+        save_tensors(adapter_weights(model.denoiser), folder / "denoiser")
         save_tensors(lora, folder / "lora")
         facts = {"rank": self.shape.rank, "layers": self.shape.layers}
         (folder / "lora" / "config.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from diffusers.models.modeling_utils import ModelMixin
@@ -43,15 +44,26 @@ PARTS: dict[str, type[ModelMixin]] = {
 WEIGHTS = "model.safetensors"
 
 
-def load_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> ModelMixin:
-    """One of PARTS from `folder/name`, ready on the CPU.
+def part_config(folder: Path) -> dict[str, Any]:
+    """The arguments that the part in a folder was made with.
+
+    Raises:
+        CheckpointMissing: its config.json is absent or damaged.
+    """
+    return {k: v for k, v in read_json(folder / "config.json").items() if not k.startswith("_")}
+
+
+def load_part(
+    name: str, folder: Path, dtype: torch.dtype = torch.float32, parts: Mapping[str, type[ModelMixin]] = PARTS
+) -> Any:
+    """One of `parts` from `folder/name`, ready on the CPU.
 
     Raises:
         CheckpointMissing: a file is absent, truncated, or does not match the architecture.
     """
-    config = {k: v for k, v in read_json(folder / name / "config.json").items() if not k.startswith("_")}
+    config = part_config(folder / name)
     try:
-        model = PARTS[name](**config)
+        model = parts[name](**config)
     except (TypeError, ValueError) as e:
         where = shown(folder / name / "config.json")
         raise CheckpointMissing(f"The configuration {where} does not fit this version; restore the checkpoint.") from e
@@ -72,7 +84,7 @@ def load_encoder(folder: Path | None, source: Source = MINILM, dtype: torch.dtyp
 
 def adapter_weights(encoder: nn.Module) -> dict[str, torch.Tensor]:
     """Only the low-rank matrices A and B of eq. (10)."""
-    return {n: p.detach().contiguous() for n, p in encoder.state_dict().items() if "lora_" in n}
+    return {n: p.detach().cpu().contiguous() for n, p in encoder.state_dict().items() if "lora_" in n}
 
 
 def load_adapter(encoder: nn.Module, path: Path) -> None:

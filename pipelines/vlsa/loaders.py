@@ -14,7 +14,6 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipelines.config import Preset, get_preset
-from pipelines.errors import CheckpointMissing
 from pipelines.models.autoencoder import Autoencoder
 from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder
@@ -27,14 +26,10 @@ from pipelines.registry import (
     language_bytes,
     load_language_model,
     load_language_tokenizer,
-    load_safetensors,
     read_json,
-    read_safetensors,
     ready,
-    shown,
-    tensors_bytes,
 )
-from pipelines.vlad.loaders import load_part as load_vlad
+from pipelines.vlad import loaders as vlad
 
 PARTS: dict[str, type[ModelMixin]] = {
     "vision": VisionEncoder,
@@ -52,18 +47,8 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def load_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> Any:
-    """One of PARTS from `folder/name`, ready on the CPU.
-
-    Raises:
-        CheckpointMissing: a file is absent, truncated, or does not match the architecture.
-    """
-    config = read_part_config(folder, name)
-    try:
-        model = PARTS[name](**config)
-    except (TypeError, ValueError) as e:
-        where = shown(folder / name / "config.json")
-        raise CheckpointMissing(f"The configuration {where} does not fit this version; restore the checkpoint.") from e
-    return load_safetensors(model, folder / name / WEIGHTS, None if dtype == torch.float32 else dtype)
+    """One of PARTS from `folder/name`, as `pipelines.vlad.loaders.load_part`."""
+    return vlad.load_part(name, folder, dtype, PARTS)
 
 
 # -- low-rank adapters
@@ -82,23 +67,13 @@ def with_denoiser_lora(denoiser: VisualFeatureEnhancer, rank: int = DENOISER_RAN
     return denoiser
 
 
-def adapter_of(module: nn.Module) -> dict[str, torch.Tensor]:
-    """The low-rank matrices of a module."""
-    return {n: p.detach().cpu().contiguous() for n, p in module.state_dict().items() if "lora_" in n}
-
-
-def load_adapter(module: M, path: Path) -> M:
-    """Strictly read what `adapter_of` gave, then fold it into the weights: nothing is added to a forward pass.
+def load_folded(module: M, path: Path) -> M:
+    """Strictly read a module's adapter and fold it into the weights: nothing is added to a forward pass.
 
     Raises:
         CheckpointMissing: absent, truncated or of another shape.
     """
-    found, expected = read_safetensors(path), adapter_of(module)
-    if {n: p.shape for n, p in found.items()} != {n: p.shape for n, p in expected.items()}:
-        raise CheckpointMissing(
-            f"The checkpoint {shown(path)} does not match its configuration; restore it or train it anew."
-        )
-    module.load_state_dict(found, strict=False)
+    vlad.load_adapter(module, path)
     for layer in module.modules():
         if isinstance(layer, BaseTunerLayer):
             layer.merge()
@@ -131,20 +106,19 @@ def language_model(
     return model
 
 
-def fresh_parts(vlad: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The parts that training starts from: VLAD's vision tower and denoiser where `vlad` is given, the rest untrained.
+def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The parts that training starts from: VLAD's vision tower and denoiser where `start` is given, the rest untrained.
 
     Args:
         sizes: arguments of the parts' constructors (tests make them tiny).
     """
-    vision = VisionEncoder(
-        **{**read_part_config(vlad, "vision"), "stem": 48, "activation": "gelu", **sizes.get("vision", {})}
-    )
-    if vlad:
-        start = load_vlad("vision", vlad).state_dict()
+    own = vlad.part_config(start / "vision") if start else {}
+    vision = VisionEncoder(**{**own, "stem": 48, "activation": "gelu", **sizes.get("vision", {})})
+    if start:
+        weights = vlad.load_part("vision", start).state_dict()
         patches = "vision.embeddings.patch_embedding."
-        vision.load_state_dict({n.replace(patches, f"{patches}patches."): t for n, t in start.items()}, strict=False)
-    denoiser = load_vlad("vfe", vlad) if vlad else VisualFeatureEnhancer(**sizes.get("denoiser", {}))
+        vision.load_state_dict({n.replace(patches, f"{patches}patches."): t for n, t in weights.items()}, strict=False)
+    denoiser = vlad.load_part("vfe", start) if start else VisualFeatureEnhancer(**sizes.get("denoiser", {}))
     width = sizes.get("perceiver", {}).get("width", 576)
     parts = {
         "vision": vision.train().requires_grad_(True),
@@ -154,28 +128,21 @@ def fresh_parts(vlad: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[str
         "words": VisualWords(**{"width": width, **sizes.get("words", {})}),
         "denoiser": with_denoiser_lora(denoiser),
     }
-    if vlad is None:
+    if start is None:
         parts["autoencoder"] = Autoencoder(**sizes.get("autoencoder", {}))
     return parts
 
 
-def read_part_config(folder: Path | None, name: str) -> dict[str, Any]:
-    """The arguments a trained part was made with; none without a folder."""
-    if folder is None:
-        return {}
-    return {k: v for k, v in read_json(folder / name / "config.json").items() if not k.startswith("_")}
-
-
-def load_denoiser(vlad: Path, folder: Path, dtype: torch.dtype = torch.float32) -> VisualFeatureEnhancer:
+def load_denoiser(start: Path, folder: Path, dtype: torch.dtype = torch.float32) -> VisualFeatureEnhancer:
     """VLAD's denoiser with the adapter of reconstruction folded in."""
-    denoiser: Any = with_denoiser_lora(load_vlad("vfe", vlad))  # type: ignore[arg-type]
-    return ready(load_adapter(denoiser, folder / "denoiser" / WEIGHTS), None if dtype == torch.float32 else dtype)
+    denoiser: Any = with_denoiser_lora(vlad.load_part("vfe", start))  # type: ignore[arg-type]
+    return ready(load_folded(denoiser, folder / "denoiser" / WEIGHTS), None if dtype == torch.float32 else dtype)
 
 
 def load_vlm(preset: Preset, folder: Path, dtype: torch.dtype = torch.float32) -> VisionLanguageModel:
     """Language model with its LoRA folded in, and the words for what it sees."""
     rank = read_json(folder / "lora" / "config.json")["rank"]
-    language = load_adapter(with_lora(language_model(dtype, preset=preset.name), rank), folder / "lora" / WEIGHTS)
+    language = load_folded(with_lora(language_model(dtype, preset=preset.name), rank), folder / "lora" / WEIGHTS)
     return ready(VisionLanguageModel(language.merge_and_unload(), load_part("words", folder)), dtype)
 
 
@@ -193,16 +160,12 @@ def register(registry: Registry, preset: Preset) -> Registry:
 
     Call it after `pipelines.vlad.loaders.register`.
     """
-    vlad, folder, source = preset.folder, preset.vlsa_folder, preset.language_model
+    start, folder, source = preset.folder, preset.vlsa_folder, preset.language_model
     if source is not None:
         registry.register("language_tokenizer", lambda dtype: load_language_tokenizer(source))
         registry.register("vlsa.vlm", partial(load_vlm, preset, folder), lambda: language_bytes(source))
     for name in PARTS:
         if name != "words":
-            registry.register(f"vlsa.{name}", partial(load_part, name, folder), partial(_bytes, folder / name))
-    registry.register("vlsa.denoiser", partial(load_denoiser, vlad, folder), partial(_bytes, vlad / "vfe"))
+            registry.register(f"vlsa.{name}", partial(load_part, name, folder), partial(vlad.part_bytes, folder / name))
+    registry.register("vlsa.denoiser", partial(load_denoiser, start, folder), partial(vlad.part_bytes, start / "vfe"))
     return registry
-
-
-def _bytes(folder: Path) -> int:
-    return tensors_bytes(folder / WEIGHTS)

@@ -13,8 +13,9 @@ from pipelines.models.perceiver import SAPerceiver, encode_views
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.models.vlm import VisionLanguageModel, VisualWords, response_loss
 from pipelines.models.vq import VQVAE
+from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.decoding import Decoder, Sampling, choose
-from pipelines.vlsa.loaders import adapter_of, load_adapter, with_denoiser_lora, with_lora
+from pipelines.vlsa.loaders import load_folded, with_denoiser_lora, with_lora
 from training.checkpoints import save_tensors
 from training.vlsa_batches import frame_centres
 
@@ -183,8 +184,8 @@ def test_adapters_fold_into_the_weights(tmp_path, vlm: VisionLanguageModel) -> N
             torch.nn.init.normal_(p, std=0.1)
     x = torch.tensor([[3, 4, 5]])
     expected = model(input_ids=x).logits
-    save_tensors(adapter_of(model), tmp_path, torch.float32)
-    merged = load_adapter(model, tmp_path / "model.safetensors").merge_and_unload()
+    save_tensors(adapter_weights(model), tmp_path, torch.float32)
+    merged = load_folded(model, tmp_path / "model.safetensors").merge_and_unload()
     assert torch.allclose(merged(input_ids=x).logits, expected, atol=1e-4)
 
 
@@ -198,4 +199,4 @@ def test_denoiser_adapter_starts_as_nothing() -> None:
     )  # fmt: skip
     before = denoiser(*inputs)
     assert torch.allclose(with_denoiser_lora(denoiser)(*inputs), before, atol=1e-5)
-    assert len(adapter_of(denoiser)) > 10
+    assert len(adapter_weights(denoiser)) > 10
