@@ -45,6 +45,7 @@ from training.vlsa_data import CLASSES, OBJECTS
 PROBES = ("probe", "strips", "things")
 LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
+APART = 0.85  # share of batches whose exchanges do not see each other
 PHOTOS = 0.12  # share of photographs
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
@@ -262,7 +263,8 @@ class VlsaStage:
     def loss(self, model: Any, batch: tuple[Sight, Talk], generator: torch.Generator):
         s, talk = batch[0].to(self.device), batch[1].to(self.device)
         v, p, v_hi = model.see(s, self.shape.tiles)
-        parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
+        apart = bool(torch.rand((), generator=generator) < APART)
+        parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk, apart)}
         if self.shape.letters:
             parts["letters"] = letter_loss(model.probe(v), s.letters)
             parts["things"] = thing_loss(model.things(v), s.objects)
@@ -280,10 +282,11 @@ class VlsaStage:
         total = sum((weights[k] * x for k, x in parts.items()), torch.zeros((), device=v.device))
         return total, {k: float(x.detach()) for k, x in parts.items()}
 
-    def language_loss(self, model: Any, v: Tensor, talk: Talk) -> Tensor:
+    def language_loss(self, model: Any, v: Tensor, talk: Talk, apart: bool) -> Tensor:
         n = len(talk.ids)
         with disable_input_dtype_casting(model.vlm.language):
-            logits, ids = model.vlm(v[:n], talk.ids, talk.mask, talk.answers, self.among)
+            turns = talk.turn if apart else None
+            logits, ids = model.vlm(v[:n], talk.ids, talk.mask, talk.answers, self.among, turns)
         nll = F.cross_entropy(logits, ids, reduction="none")
         weight = talk.weight[talk.answers]
         return (nll * weight).sum() / weight.sum()
@@ -341,7 +344,7 @@ class VlsaStage:
         s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
         talk = self.examiner.talk(self.test, rows, rng, self.requests(s, len(rows))).to(self.device)
         v, _, v_hi = model.see(s, self.shape.tiles)
-        logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among)
+        logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among, talk.turn)
         right = logits.argmax(-1) == ids
         metrics.setdefault("nll", []).append(float(F.cross_entropy(logits, ids)))
         for kind, exact in answers_right(talk, right):

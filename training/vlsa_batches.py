@@ -162,7 +162,7 @@ def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple
 @dataclass
 class Talk:
     """Conversations of B pictures: ids (B, T) long, mask and answers (B, T) bool, weight (B, T), kind (B, T) of
-    `questions.KINDS` (-1 for cognition).
+    `questions.KINDS` (-1 for cognition), turn (B, T) number of the exchange.
     """
 
     ids: Tensor
@@ -170,6 +170,7 @@ class Talk:
     answers: Tensor
     weight: Tensor
     kind: Tensor
+    turn: Tensor
 
     def to(self, device: str) -> Talk:
         return Talk(**{k: v.to(device) for k, v in vars(self).items()})
@@ -211,6 +212,7 @@ class Talker:
             torch.zeros(n, self.length, dtype=torch.bool),
             torch.zeros(n, self.length),
             torch.full((n, self.length), -1),
+            torch.zeros(n, self.length, dtype=torch.long),
         )
         for i, row in enumerate(rows):
             at = 0
@@ -222,6 +224,7 @@ class Talker:
                 stop = at + len(head) + len(tail)
                 out.ids[i, at:stop] = torch.tensor(head + tail)
                 out.mask[i, at:stop] = True
+                out.turn[i, at + bool(at) :] = int(out.turn[i, at]) + bool(at)  # the line break ends the turn before
                 told = slice(at + len(head), stop)
                 out.answers[i, told], out.weight[i, told], out.kind[i, told] = True, weight, kind
                 at = stop

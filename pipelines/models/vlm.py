@@ -114,13 +114,21 @@ class VisionLanguageModel(nn.Module):
         return torch.cat([self.words.see(v).to(text.dtype), text], 1)
 
     def forward(
-        self, v: Tensor, ids: Tensor, mask: Tensor, answers: Tensor, among: Tensor | None = None
+        self,
+        v: Tensor,
+        ids: Tensor,
+        mask: Tensor,
+        answers: Tensor,
+        among: Tensor | None = None,
+        turns: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Predict every answer token from V, the instruction and the answer so far.
 
         Args:
             v: (B, l, width). ids: (B, T). mask: (B, T) bool, False where padded. answers: (B, T) bool, True where
-            `ids` belongs to a response. among: see `logits`; sorted.
+            `ids` belongs to a response. among: see `logits`; sorted. turns: (B, T) number of the exchange each token
+            belongs to; each exchange is then read as if it were the first, right behind V: a true answer that stands
+            earlier in a training conversation would otherwise be copied instead of seen.
 
         Returns:
             logits (K, vocabulary + count) at the K positions before an answer token, and its ids (K,): places in
@@ -128,13 +136,36 @@ class VisionLanguageModel(nn.Module):
         """
         x = self.prompt(v, ids)
         keep = torch.cat([mask.new_ones(v.shape[:2]), mask], 1)
-        hidden = self.decoder(inputs_embeds=x, attention_mask=keep.long(), use_cache=False).last_hidden_state
+        seen: dict[str, Tensor] = {"attention_mask": keep.long()} if turns is None else apart(keep, turns, x.dtype)
+        hidden = self.decoder(inputs_embeds=x, use_cache=False, **seen).last_hidden_state
         before = hidden[:, v.shape[1] - 1 : -1]  # the state that predicts ids[:, t]
         told = ids[answers]
         if among is not None:
             place = torch.searchsorted(among, told).clamp_max(len(among) - 1)
             told = torch.where(told >= self.vocabulary, told - self.vocabulary + len(among), place)
         return self.logits(before[answers], among), told
+
+
+def apart(keep: Tensor, turns: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Attention mask and positions by which exchanges see V and themselves, and not each other.
+
+    Args:
+        keep: (B, l + T) bool. turns: (B, T) long from 0.
+
+    Returns:
+        attention_mask (B, 1, l + T, l + T), 0 or the least number of `dtype`; position_ids (B, l + T).
+    """
+    b, n = keep.shape
+    length = n - turns.shape[1]
+    turn = torch.cat([turns.new_full((b, length), -1), turns], 1)
+    places = torch.arange(n, device=keep.device)
+    same = (turn[:, :, None] == turn[:, None]) | (places < length)
+    allowed = same & (places[:, None] >= places) & keep[:, None] | torch.eye(n, dtype=torch.bool, device=keep.device)
+    first = torch.where(turn[:, :, None] == turn[:, None], places, n).amin(-1)  # where each exchange begins
+    mask = torch.zeros(b, 1, n, n, dtype=dtype, device=keep.device)
+    mask.masked_fill_(~allowed[:, None], torch.finfo(dtype).min)
+    positions = torch.where(turn < 0, places, places - first + length)
+    return {"attention_mask": mask, "position_ids": positions}
 
 
 def response_loss(logits: Tensor, ids: Tensor) -> Tensor:

@@ -52,7 +52,7 @@ from pipelines.vlsa.types import (
 )
 
 KEPT = 16  # encoded images remembered
-TURNS = 4  # earlier questions that the model is shown
+TURNS = 0  # earlier questions that the model is shown: so small a model repeats its earlier answers rather than look
 ROUND = 8  # cells whose codes are predicted together
 
 
@@ -138,7 +138,7 @@ class VlsaPipeline:
     ) -> Iterator[Reply]:
         """Answer the last message about the latest image, eq. (6); closing the generator stops the computation.
 
-        The model is given the latest image and the last TURNS questions asked since it came, with their answers.
+        The model is given the latest image, and the last TURNS questions asked since it came with their answers.
 
         Args:
             messages: the conversation, oldest first; the last one is the user's. max_tokens: 1 to 256. temperature:

@@ -127,13 +127,15 @@ def test_conversations_are_turns_with_answers_marked(posters: Path, speller: Spe
     told = speller.decode(talk.ids[0][talk.mask[0]].clamp_max(49151).tolist())
     assert told.startswith("user\n") and "assistant\n" in told
     assert (talk.ids >= 49152).sum() >= 16  # a request for codes or colours is among them
+    second = speller.decode(talk.ids[0][(talk.turn[0] == 1) & talk.mask[0]].clamp_max(49151).tolist())
+    assert second.startswith("user\n") and second.count("assistant\n") == 1
     assert (talk.kind[talk.answers] >= -1).all() and (talk.weight[talk.answers] > 0).all()
 
 
 def test_right_answers_are_those_with_every_token_right() -> None:
     answers = torch.tensor([[False, True, True, False, True, True]])
     kind = torch.tensor([[-1, 2, 2, -1, 5, 5]])
-    talk = recipe.Talk(answers.long(), answers, answers, answers.float(), kind)
+    talk = recipe.Talk(answers.long(), answers, answers, answers.float(), kind, kind)
     assert recipe.answers_right(talk, torch.tensor([True, True, True, False])) == [(2, 1.0), (5, 0.0)]
 
 

@@ -142,6 +142,18 @@ def test_small_vocabulary_scores_the_same_words(vlm: VisionLanguageModel) -> Non
     assert torch.allclose(few[:, 3:], whole[:, 50:], atol=1e-5)
 
 
+def test_exchanges_kept_apart_do_not_see_each_other(vlm: VisionLanguageModel) -> None:
+    vlm.language.set_attn_implementation("eager")
+    ids, everything = torch.tensor([[3, 4, 5, 6, 7, 8]]), torch.ones(1, 6, dtype=torch.bool)
+    answers = torch.tensor([[False, True, False, False, True, True]])
+    turns = torch.tensor([[0, 0, 0, 1, 1, 1]])
+    together, _ = vlm(tokens(1, 8, 16), ids, everything, answers)
+    apart, _ = vlm(tokens(1, 8, 16), ids, everything, answers, turns=turns)
+    alone, _ = vlm(tokens(1, 8, 16), ids[:, 3:], everything[:, 3:], answers[:, 3:])
+    assert torch.allclose(apart[1:], alone, atol=1e-5) and not torch.allclose(together[1:], alone, atol=1e-3)
+    assert torch.allclose(apart[0], together[0], atol=1e-5)
+
+
 def test_cached_decoding_equals_one_pass(vlm: VisionLanguageModel) -> None:
     v, ids = tokens(1, 8, 16), torch.tensor([[3, 4, 5, 6]])
     everything = torch.ones(1, 4, dtype=torch.bool)
