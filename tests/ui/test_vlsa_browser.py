@@ -181,7 +181,7 @@ def test_a_conversation(look: Look, tmp_path: Path) -> None:
 def test_stop_ends_an_answer(look: Look) -> None:
     page = look.page
     page.locator("#chat-advanced button").click()
-    page.get_by_label("number input for Temperature").fill("1.6")
+    page.get_by_label("number input for Temperature").fill("2")
     page.get_by_label("number input for Length").fill("256")
     page.get_by_label("number input for Length").press("Tab")
     page.wait_for_timeout(500)
