@@ -125,7 +125,8 @@ def summary(data: Sequence[dict[str, Any]]) -> str:
     rows: list[list[Any]] = []
     for d in (d for d in data if "stages_ms" not in d and "posters" in d["summary"]):
         for name, aim, value, _, over in vlsa_report.aims(d["summary"]):
-            rows.append([name, number(value), aim, over])
+            if value is not None:  # parts may have been measured apart
+                rows.append([name, number(value), aim, over])
     for d in (d for d in data if "stages_ms" in d):
         for name, aim, value, *_ in vlsa_report.bench_aims(d):
             rows.append([name, number(value, 2), aim, machine_line(d["machine"])])
