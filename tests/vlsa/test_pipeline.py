@@ -56,6 +56,16 @@ def test_the_image_reaches_the_language_model(vlsa: Any) -> None:
     assert float((scores[0] - scores[1]).abs().max()) > 0.1
 
 
+@pytest.mark.xfail(reason="these weights hardly look at the image: see the model card; train stage 3 longer")
+def test_the_image_decides_the_answer(vlsa: Any) -> None:
+    """The same question about plain images is not answered alike."""
+    texts = {
+        answer(vlsa, Image.new("RGB", (256, 256), c), "What colour is the background?").text
+        for c in ("#c81e1e", "#1e8c3c", "#ffffff", "#000000")
+    }
+    assert len(texts) >= 2
+
+
 def test_length_is_kept(vlsa: Any, poster: Image.Image) -> None:
     last = answer(vlsa, poster, "Describe the image.", max_tokens=3)
     assert last.finish == "length" and last.tokens == 3
