@@ -329,6 +329,7 @@ def about() -> str:
         " pixels. It draws posters, signs and cards with short texts and common objects; it does not draw people or"
         " photographs of places.</p><p>VLSA looks at an image through 64 visual tokens, answers questions about it,"
         " rebuilds it from them and names its codes. It is trained on the same posters and on photographs, is small,"
-        " and may be wrong with confidence: check what it says. What you type and show goes to the server that runs"
+        " and its answers are often wrong: it rebuilds images better than it talks about them."
+        " What you type and show goes to the server that runs"
         " this page and nowhere else.</p></section>"
     )
