@@ -21,6 +21,7 @@ from peft.helpers import disable_input_dtype_casting
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.colours import COLOURS
 from pipelines.config import get_preset
 from pipelines.images import to_uint8
 from pipelines.models.epigone import cell_cover, reconstruction_loss
@@ -39,13 +40,27 @@ from training.autoencoder import psnr
 from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
 from training.loop import RunConfig, chosen, fit, parser
-from training.vlsa_batches import COLUMNS, FRAMES, SHRUNK, Pictures, Sight, Talk, Talker, load_pictures, sight
-from training.vlsa_data import CLASSES, OBJECTS
+from training.vlsa_batches import (
+    COLUMNS,
+    COPIES,
+    FRAMES,
+    SHRUNK,
+    SLOTS,
+    Pictures,
+    Sight,
+    Talk,
+    Talker,
+    load_pictures,
+    sight,
+)
+from training.vlsa_data import CLASSES
 
-PROBES = ("probe", "strips", "things")
+PROBES = ("spell", "strips")
 LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
-APART = 0.85  # share of batches whose exchanges do not see each other
+NUMBERS = ["one", "two", "three", "four", "five", "six"]
+assert len(NUMBERS) == COPIES
+SHARPNESS = 4.0  # of the words' meanings: the logit of a visual word as long as a word's own embedding is about 10
 PHOTOS = 0.12  # share of photographs
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
@@ -113,26 +128,35 @@ SMOKE_SIZES: dict[str, dict[str, Any]] = {
 
 
 class Vlsa(nn.Module):
-    """All that learns, and the frozen language model. `probe` and `strips` read letters off V and off the tiles'
-    tokens, `things` reads objects off V; these three are not kept.
+    """All that learns, and the frozen language model. `spell` and `strips` read letters off the visual words and off
+    the tiles' tokens; these two are not kept.
+
+    Args:
+        meanings: of "objects", "colours" and "numbers": token ids of each class's name. A visual word is taught to lie
+        near the language model's own words for what its cell shows.
     """
 
-    def __init__(self, shape: Shape, vlad: Path | None, start: Path | None, checkpoints: Path | None) -> None:
+    def __init__(
+        self, shape: Shape, vlad: Path | None, start: Path | None, checkpoints: Path | None,
+        meanings: dict[str, list[list[int]]] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         parts = fresh_parts(vlad, shape.sizes)
         self.vision, self.perceiver, self.epigone = parts["vision"], parts["perceiver"], parts["epigone"]
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
-        slots = 8 * CLASSES
-        self.probe = nn.Sequential(nn.Linear(self.perceiver.config.width, 512), nn.GELU(), nn.Linear(512, slots))
-        self.things = nn.Linear(self.perceiver.config.width, OBJECTS)
+        self.spell = nn.Linear(self.words.config.hidden, SLOTS * CLASSES)
         self.strips = nn.Linear(self.vision.config.width, COLUMNS * CLASSES)
-        if checkpoints is not None:  # the frozen codebook
-            self.words.codebook.copy_(load_part("vq", checkpoints).codebook)
         tiny = shape.sizes.get("language")
         base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
+        for name, phrases in (meanings or {}).items():
+            self.register_buffer(
+                f"meaning_{name}", meant(base.get_input_embeddings().weight, phrases), persistent=False
+            )
         if start is not None:
             self.take(start, shape)
+        if checkpoints is not None:  # the frozen codebook
+            self.words.codebook.copy_(standard(load_part("vq", checkpoints).codebook))
         self.freeze(shape)
 
     def take(self, run: Path, shape: Shape) -> None:
@@ -146,6 +170,8 @@ class Vlsa(nn.Module):
         for name, value in state["lora"].items():
             head, number, tail = _layer(name)
             layer = kept[number] if kept is not None else number
+            if own is not None and layer not in own:
+                continue
             place = own.index(layer) if own is not None else layer
             moved[f"{head}.{place}.{tail}"] = value
         self.vlm.language.load_state_dict(moved, strict=False)
@@ -166,6 +192,22 @@ class Vlsa(nn.Module):
         v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0])
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
         return v, p, v_hi
+
+    def mean(self, words: Tensor, name: str) -> Tensor:
+        """Logits of the names of one sort: visual words (B, 64, hidden) -> (B, 64, names)."""
+        return SHARPNESS * words.float() @ getattr(self, f"meaning_{name}").mT
+
+
+def meant(embeddings: Tensor, phrases: list[list[int]]) -> Tensor:
+    """Unit vectors (n, hidden) towards the mean embedding of each phrase's tokens, without what all words share."""
+    table = embeddings.detach().float()
+    rows = torch.stack([table[ids].mean(0) for ids in phrases]) - table.mean(0)
+    return F.normalize(rows, dim=-1)
+
+
+def standard(codebook: Tensor) -> Tensor:
+    """A codebook of mean 0 and variance 1 in each channel, as the linear maps to words want it."""
+    return (codebook - codebook.mean(0)) / codebook.std(0).clamp_min(1e-6)
 
 
 def _layer(name: str) -> tuple[str, int, str]:
@@ -214,7 +256,7 @@ class VlsaStage:
         return torch.from_numpy(np.unique(np.concatenate([*found, ends]).astype(np.int64))).to(self.device)
 
     def modules(self) -> nn.Module:
-        model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints).to(self.device)
+        model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints, self.meanings()).to(self.device)
         language: Any = model.vlm.language
         for part in (model.vision.vision, language.get_base_model()):
             part.set_attn_implementation("eager")  # on a CPU its backward pass is a third faster than the fused one's
@@ -222,6 +264,11 @@ class VlsaStage:
             for layer in model.vlm.decoder.layers:
                 layer.compile(dynamic=False)
         return model
+
+    def meanings(self) -> dict[str, list[list[int]]]:
+        names = next((d.names for d in self.train if d.names), ["object"])
+        phrases = {"objects": names, "colours": list(COLOURS), "numbers": NUMBERS}
+        return {k: [self.speller.encode(f" {p}") for p in ps] for k, ps in phrases.items()}
 
     # -- batches
 
@@ -263,11 +310,13 @@ class VlsaStage:
     def loss(self, model: Any, batch: tuple[Sight, Talk], generator: torch.Generator):
         s, talk = batch[0].to(self.device), batch[1].to(self.device)
         v, p, v_hi = model.see(s, self.shape.tiles)
-        apart = bool(torch.rand((), generator=generator) < APART)
-        parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk, apart)}
+        parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
         if self.shape.letters:
-            parts["letters"] = letter_loss(model.probe(v), s.letters)
-            parts["things"] = thing_loss(model.things(v), s.objects)
+            words = model.words.see(v)
+            parts["letters"] = letter_loss(model.spell(words), s.letters)
+            parts["things"] = thing_loss(model.mean(words, "objects"), s.objects)
+            parts["grounds"] = F.cross_entropy(model.mean(words, "colours").flatten(0, 1), s.grounds.flatten())
+            parts["copies"] = copies_loss(model.mean(words, "numbers"), s.copies)
             if v_hi.shape[1]:
                 parts["strips"] = letter_loss(model.strips(v_hi), s.places)
         parts |= self.rebuild_losses(model, v, p, s, generator)
@@ -275,18 +324,20 @@ class VlsaStage:
             "lm": 1.0,
             "letters": self.shape.letters,
             "strips": self.shape.letters,
-            "things": 0.5,
+            "things": 1.0,
+            "grounds": 0.2,
+            "copies": 0.2,
             "preview": 1.0,
             "rec": 1.0,
         }
         total = sum((weights[k] * x for k, x in parts.items()), torch.zeros((), device=v.device))
         return total, {k: float(x.detach()) for k, x in parts.items()}
 
-    def language_loss(self, model: Any, v: Tensor, talk: Talk, apart: bool) -> Tensor:
+    def language_loss(self, model: Any, v: Tensor, talk: Talk) -> Tensor:
+        """Exchanges do not see each other: a true answer earlier in a conversation would be copied, not seen."""
         n = len(talk.ids)
         with disable_input_dtype_casting(model.vlm.language):
-            turns = talk.turn if apart else None
-            logits, ids = model.vlm(v[:n], talk.ids, talk.mask, talk.answers, self.among, turns)
+            logits, ids = model.vlm(v[:n], talk.ids, talk.mask, talk.answers, self.among, talk.turn)
         nll = F.cross_entropy(logits, ids, reduction="none")
         weight = talk.weight[talk.answers]
         return (nll * weight).sum() / weight.sum()
@@ -324,13 +375,15 @@ class VlsaStage:
                 rows = np.arange(i, min(i + 16, len(self.test)))
                 if len(rows):
                     self._measure(model, rows, rng, metrics)
-        means = {k: float(np.mean(x)) for k, x in metrics.items()}
+        means = {k: float(np.nanmean(x)) for k, x in metrics.items() if not np.isnan(x).all()}
         names = [
             "psnr",
             "ssim",
             "letter_accuracy",
             "strip_accuracy",
             "thing_accuracy",
+            "ground_accuracy",
+            "copies_accuracy",
             "nll",
             *(f"exact_{k}" for k in WATCHED),
             "exact_codes",
@@ -353,15 +406,22 @@ class VlsaStage:
             logits, ids, len(self.among) if self.among is not None else self.vocabulary
         ):
             metrics.setdefault(name, []).append(value)
-        guess = model.probe(v).unflatten(-1, (-1, CLASSES)).argmax(-1)
+        words = model.words.see(v)
+        guess = model.spell(words).unflatten(-1, (-1, CLASSES)).argmax(-1)
         metrics.setdefault("letter_accuracy", []).append(float((guess == s.letters)[s.letters > 0].float().mean()))
         if v_hi.shape[1]:
             guess = model.strips(v_hi).unflatten(-1, (-1, CLASSES)).argmax(-1)
             found = float((guess == s.places)[s.places > 0].float().mean())
             metrics.setdefault("strip_accuracy", []).append(found)
         picture = self.autoencoder.decode(model.preview(v)).float()
-        thing = model.things(v).argmax(-1)
-        metrics.setdefault("thing_accuracy", []).append(float((thing == s.objects)[s.objects > 0].float().mean()))
+        shown, thing = s.objects > 0, model.mean(words, "objects").argmax(-1) + 1
+        metrics.setdefault("thing_accuracy", []).append(float((thing == s.objects)[shown].float().mean()))
+        ground = model.mean(words, "colours").argmax(-1)
+        metrics.setdefault("ground_accuracy", []).append(float((ground == s.grounds).float().mean()))
+        number = model.mean(words, "numbers").argmax(-1) + 1
+        metrics.setdefault("copies_accuracy", []).append(
+            float((number == s.copies)[shown & (s.copies > 1)].float().mean())
+        )
         similar = [
             ssim(a, b) for a, b in zip(to_uint8(picture).cpu().numpy(), to_uint8(s.picture).cpu().numpy(), strict=True)
         ]
@@ -413,9 +473,22 @@ def letter_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def thing_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy of each cell's object: logits (B, 64, OBJECTS), target (B, 64); cells without one weigh little."""
-    nll = F.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=-1, reduction="none")
+    """Cross-entropy of each cell's object against "none", whose logit is 0: logits (B, 64, names), target (B, 64) from
+    1; cells without an object weigh little.
+    """
+    scores = F.pad(logits.flatten(0, 1), (1, 0))
+    nll = F.cross_entropy(scores, target.flatten(), ignore_index=-1, reduction="none")
     weight = torch.where(target.flatten() > 0, 1.0, 0.1) * (target.flatten() >= 0)
+    return (nll * weight).sum() / weight.sum().clamp_min(1)
+
+
+def copies_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of the number of copies (from 1) at cells that show an object; 0 where none does. One of a kind is
+    the rule, so it weighs less.
+    """
+    target = target.flatten()
+    nll = F.cross_entropy(logits.flatten(0, 1), target - 1, ignore_index=-1, reduction="none")
+    weight = torch.where(target > 1, 1.0, 0.2) * (target > 0)
     return (nll * weight).sum() / weight.sum().clamp_min(1)
 
 

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipelines.colours import COLOURS
 from pipelines.images import from_uint8
 from pipelines.vlsa.cognition import Requests
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS, TILE
 from training.data.questions import KINDS
-from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversations, load_marks
+from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversations, load_marks, load_names
 
 COLUMNS = 4  # upright strips of a tile token
+COPIES = 6  # more count as this many
 SLOTS = 8  # letters that a cell's probe may hold
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
 SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
@@ -32,6 +34,7 @@ class Pictures:
     conversations: Conversations
     letters: Ragged | None
     objects: Ragged | None
+    names: list[str]
 
     def __len__(self) -> int:
         return len(self.conversations)
@@ -39,7 +42,8 @@ class Pictures:
 
 def load_pictures(folder: Path) -> Pictures:
     images = np.load(folder / "images.npy", mmap_mode="r")
-    return Pictures(images, load_conversations(folder), load_marks(folder, "letters"), load_marks(folder, "objects"))
+    letters, objects = load_marks(folder, "letters"), load_marks(folder, "objects")
+    return Pictures(images, load_conversations(folder), letters, objects, load_names(folder))
 
 
 @dataclass
@@ -51,7 +55,8 @@ class Sight:
         256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS) long, classes of the letters in
         each cell in reading order. places: (B, m, 64, COLUMNS) long, class of the letter whose centre lies in each
         upright strip of each tile token. objects: (B, 64) long, class of the object that covers a cell's centre, 0 =
-        none, -1 = not known.
+        none, -1 = not known. copies: (B, 64) long, how many of that object the picture has, 0 = none or not known.
+        grounds: (B, 64) long, index in `COLOURS` of the colour nearest to most of a cell.
     """
 
     snapshot: Tensor
@@ -61,6 +66,8 @@ class Sight:
     letters: Tensor
     places: Tensor
     objects: Tensor
+    copies: Tensor
+    grounds: Tensor
 
     def to(self, device: str) -> Sight:
         return Sight(**{k: v.to(device) for k, v in vars(self).items()})
@@ -128,9 +135,9 @@ def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scal
     return tiles.reshape(len(rows), frame[0] * frame[1], CELLS * CELLS, COLUMNS)
 
 
-def cell_objects(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> Tensor:
-    """(B, 64) classes of the objects over each cell's centre."""
-    out = np.full((len(rows), CELLS, CELLS), -1, np.int64)
+def cell_objects(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """Classes of the objects over each cell's centre, and how many of the same class there are: both (B, 64)."""
+    out, copies = (np.full((len(rows), CELLS, CELLS), k, np.int64) for k in (-1, 0))
     centre = (np.arange(CELLS) + 0.5) / CELLS
     for i, row in enumerate(rows):
         if row is None:
@@ -140,7 +147,17 @@ def cell_objects(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) 
             down = (centre >= y0 * scale[0]) & (centre <= y1 * scale[0])
             across = (centre >= x0 * scale[1]) & (centre <= x1 * scale[1])
             out[i][np.ix_(down, across)] = int(k)
-    return torch.from_numpy(out.reshape(len(rows), -1))
+            copies[i][np.ix_(down, across)] = min(COPIES, int((row[:, 0] == k).sum()))
+    return torch.from_numpy(out.reshape(len(rows), -1)), torch.from_numpy(copies.reshape(len(rows), -1))
+
+
+def cell_grounds(picture: Tensor) -> Tensor:
+    """(B, 3, 256, 256) in [-1, 1] -> (B, 64): the named colour nearest to the median of each cell."""
+    side = picture.shape[-1] // CELLS
+    cells = picture[..., ::4, ::4].unfold(2, side // 4, side // 4).unfold(3, side // 4, side // 4)
+    median = (cells.flatten(4).median(-1).values.flatten(2).mT + 1) * 127.5  # (B, 64, 3)
+    named = torch.tensor(list(COLOURS.values()), dtype=torch.float32)
+    return torch.cdist(median, named[None].expand(len(median), -1, -1)).argmin(-1)
 
 
 def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple[float, float]) -> Sight:
@@ -148,14 +165,18 @@ def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple
     images = from_uint8(np.stack([data.images[r] for r in rows]))
     whole = framed(images, *frame, scale) if frame != (2, 2) or scale != (1, 1) else images
     letters = [data.letters[r] if data.letters else None for r in rows]
+    objects, copies = cell_objects([data.objects[r] if data.objects else None for r in rows], scale)
+    picture = resized(whole, 256, 256)
     return Sight(
         snapshot=F.interpolate(whole, (TILE, TILE), mode="area"),
         tiles=cut(whole),
         centres=frame_centres(*frame)[None],
-        picture=resized(whole, 256, 256),
+        picture=picture,
         letters=cell_letters(letters, scale),
         places=tile_letters(letters, frame, scale),
-        objects=cell_objects([data.objects[r] if data.objects else None for r in rows], scale),
+        objects=objects,
+        copies=copies,
+        grounds=cell_grounds(picture),
     )
 
 

@@ -29,7 +29,6 @@ from training.posters import training_fonts
 EXCHANGES = 12  # kept for each picture
 LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
 CLASSES = len(LETTERS) + 2
-OBJECTS = 1400  # classes of objects, 0 = none; the asset cache has 1,367
 EM = 64  # pixels, at which advances are measured
 
 
@@ -94,9 +93,10 @@ def objects_of(record: dict[str, Any], names: dict[str, int]) -> np.ndarray:
 
 
 def save_objects(folder: Path, records: list[dict[str, Any]], assets: Assets) -> None:
-    names = {name: i for i, name in enumerate(sorted(assets.objects))}
+    every = sorted(assets.objects)
+    names = {name: i for i, name in enumerate(every)}
     rows = Ragged.of(objects_of(r, names) for r in records)
-    np.savez(folder / "objects.npz", values=rows.values, starts=rows.starts)
+    np.savez(folder / "objects.npz", values=rows.values, starts=rows.starts, names=np.array(every))
 
 
 def save_letters(folder: Path, records: list[dict[str, Any]], fonts: FontBook) -> None:
@@ -132,6 +132,15 @@ def load_marks(folder: Path, name: str) -> Ragged | None:
         return None
     with np.load(folder / f"{name}.npz") as f:
         return Ragged(f["values"], f["starts"])
+
+
+def load_names(folder: Path) -> list[str]:
+    """Names of the classes of objects from 1; empty where nothing is known of them."""
+    path = folder / "objects.npz"
+    if not path.exists():
+        return []
+    with np.load(path) as f:
+        return [str(name) for name in f["names"]]
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

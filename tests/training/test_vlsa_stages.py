@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.colours import COLOURS
 from pipelines.config import SMOLLM2
 from pipelines.models.vq import VQVAE
 from pipelines.registry import load_language_tokenizer, local_folder
@@ -33,7 +34,9 @@ from training.vlsa_batches import (
     SLOTS,
     Pictures,
     Talker,
+    cell_grounds,
     cell_letters,
+    cell_objects,
     cut,
     frame_centres,
     framed,
@@ -103,6 +106,29 @@ def test_cells_hold_their_letters_in_reading_order() -> None:
     assert cells[0, 0, :4].tolist() == [1, 2, 3, 0] and cells[0, 63, 0] == 4 and cells[1].sum() == 0
 
 
+def test_cells_know_their_object_its_copies_and_their_ground() -> None:
+    row = np.array([[7, 0.0, 0.0, 0.25, 0.25], [7, 0.5, 0.5, 0.75, 0.75], [9, 0.0, 0.75, 0.2, 1.0]], np.float32)
+    objects, copies = cell_objects([row, None], (1.0, 1.0))
+    assert objects.shape == copies.shape == (2, 64)
+    assert objects[0, 0] == 7 and copies[0, 0] == 2 and objects[0, 7] == 9 and copies[0, 7] == 1
+    assert objects[0, 63] == 0 and (objects[1] == -1).all() and (copies[1] == 0).all()
+    picture = torch.full((1, 3, 256, 256), 1.0)
+    picture[..., 128:] = torch.tensor(COLOURS["navy blue"])[:, None, None] / 127.5 - 1
+    named = [list(COLOURS)[int(k)] for k in cell_grounds(picture)[0]]
+    assert named[0] == "white" and named[7] == "navy blue"
+
+
+def test_visual_words_learn_the_meaning_of_what_they_show() -> None:
+    table = torch.randn(50, 16)
+    names = recipe.meant(table, [[3], [5, 6]])
+    assert torch.allclose(names.norm(dim=-1), torch.ones(2))
+    aligned = 10 * torch.stack([names[1], names[0]])[None]  # two cells: the second name, the first
+    target = torch.tensor([[2, 1]])
+    assert recipe.thing_loss(aligned @ names.mT, target) < recipe.thing_loss(aligned @ names.mT, target.flip(1))
+    nothing = torch.zeros(1, 2, dtype=torch.long)
+    assert recipe.copies_loss(aligned @ names.mT, nothing) == 0
+
+
 def test_frames_agree_with_the_app() -> None:
     """Tiles, snapshot and centres of training are those of `pipelines.vlsa.tiling`."""
     from PIL import Image
@@ -146,7 +172,9 @@ def test_three_stages_follow_each_other(tmp_path: Path, posters: Path, codebook:
     moved = {n: _changed(tmp_path / "1", tmp_path / "2", n) for n in ("vision", "perceiver", "denoiser")}
     assert all(moved.values())
     last = tmp_path / "3"
-    assert {"loss", "lm", "letters", "preview", "rec", "psnr", "exact_read", "code_top1"} <= set(rows(last)[-1])
+    assert {"loss", "lm", "letters", "things", "copies", "preview", "rec", "psnr", "exact_read", "code_top1"} <= set(
+        rows(last)[-1]
+    )
     for part in ("vision", "perceiver", "epigone", "preview", "words"):
         load_part(part, last)
     assert json.loads((last / "lora" / "config.json").read_text()) == {"rank": 2, "layers": None}
@@ -160,7 +188,7 @@ def _changed(a: Path, b: Path, part: str) -> bool:
 def test_first_stage_leaves_tower_and_denoiser_alone(tmp_path: Path, posters: Path) -> None:
     model = stage(1, posters, None).modules()
     learned = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
-    assert learned == {"perceiver", "epigone", "preview", "words", "probe", "strips", "things", "vlm"}
+    assert learned == {"perceiver", "epigone", "preview", "words", "spell", "strips", "vlm"}
     assert all("lora_" in n or "words" in n for n, p in model.named_parameters() if p.requires_grad and n[:3] == "vlm")
 
 

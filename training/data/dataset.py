@@ -140,9 +140,10 @@ def _start_worker(seed: int, split: Split, folder: Path, n: int, assets_path: st
 def _make_chunk(start: int) -> int:
     """Makes posters start to start + CHUNK; the part file appears only once they are all stored."""
     from training.data.pages import page
+    from training.data.shelves import shelf
 
     w, lines = _worker, []
-    make = page if w["kind"] == "pages" else sample
+    make = {"posters": sample, "pages": page, "shelves": shelf}[w["kind"]]
     for i in range(start, min(start + CHUNK, w["n"])):
         poster = make(rng_of(w["seed"], w["split"], i), w["assets"], w["split"])
         w["images"][i] = np.asarray(poster.image)
@@ -173,7 +174,7 @@ def generate(
         out_dir: folder, created when absent.
         workers: processes.
         assets: folder of the asset cache; None for the default.
-        kind: "posters", or "pages" of `training.data.pages`.
+        kind: "posters", "pages" of `training.data.pages`, or "shelves" of `training.data.shelves`.
 
     Raises:
         ValueError: the folder holds a data set made with other arguments.
