@@ -55,7 +55,7 @@ from training.vlsa_batches import (
 )
 from training.vlsa_data import CLASSES
 
-PROBES = ("spell", "strips")
+PROBES = ("spell", "strips", "shows")
 LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
@@ -78,7 +78,8 @@ class Shape:
         denoised: share of the batch that talks, is previewed, is denoised. length: tokens of a conversation.
         cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution only.
         reconstruct: False = no reconstructive training (the preview learns on detached embeddings). letters: weight
-        of the letter probe.
+        of the letter probe. tower: True = the vision encoder alone learns, from the snapshot and one tile of each
+        picture, what stands where: many more pictures a second.
     """
 
     layers: tuple[int, ...] | None = OUTER
@@ -93,6 +94,7 @@ class Shape:
     tiles: bool = True
     reconstruct: bool = True
     letters: float = 1.0
+    tower: bool = False
     rank: int = 16
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -129,7 +131,7 @@ SMOKE_SIZES: dict[str, dict[str, Any]] = {
 
 class Vlsa(nn.Module):
     """All that learns, and the frozen language model. `spell` and `strips` read letters off the visual words and off
-    the tiles' tokens; these two are not kept.
+    the tiles' tokens, `shows` names what is on a view's tokens; these three are not kept.
 
     Args:
         meanings: of "objects", "colours" and "numbers": token ids of each class's name. A visual word is taught to lie
@@ -146,6 +148,7 @@ class Vlsa(nn.Module):
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
         self.spell = nn.Linear(self.words.config.hidden, SLOTS * CLASSES)
         self.strips = nn.Linear(self.vision.config.width, COLUMNS * CLASSES)
+        self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
         base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
@@ -186,6 +189,11 @@ class Vlsa(nn.Module):
         self.vision.project.requires_grad_(False)
         self.vision.vision.post_layernorm.requires_grad_(False)
         self.words.requires_grad_(True)
+        if shape.tower:
+            self.requires_grad_(False)
+            for module in (self.vision.vision, self.strips, self.shows):
+                module.requires_grad_(True)
+            self.vision.vision.post_layernorm.requires_grad_(False)
 
     def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor]:
         """V (B, 64, width), P (B, width), V_Hi (B, m, 64, vision)."""
@@ -274,6 +282,8 @@ class VlsaStage:
 
     def draw(self, data: Pictures, rows: np.ndarray, rng: np.random.Generator, frame: tuple, scale: tuple):
         s = sight(data, rows, frame, scale)
+        if self.shape.tower:
+            return one_tile(s, rng), None
         n = max(1, round(self.shape.talk * len(rows)))
         requests = self.requests(s, n) if self.shape.cognition else None
         return s, self.talker.talk(data, rows[:n], rng, requests)
@@ -294,8 +304,10 @@ class VlsaStage:
 
     def batch(self, step: int, size: int) -> tuple[Sight, Talk]:
         shared = np.random.default_rng((78, step // int(os.environ.get("WORLD_SIZE", "1"))))
-        frame = FRAMES[int(shared.integers(len(FRAMES)))]  # equal in all processes: they wait for each other
-        rng = np.random.default_rng((77, step))
+        frame = (
+            (2, 2) if self.shape.tower else FRAMES[int(shared.integers(len(FRAMES)))]
+        )  # equal in all processes: they wait for each other
+        rng = np.random.default_rng((79 if self.shape.tower else 77, step))
         fill = (float(rng.uniform(0.7, 1)), float(rng.uniform(0.7, 1))) if rng.random() < SHRUNK else (1.0, 1.0)
         if frame[0] * frame[1] > 6:  # many tiles: fewer pictures
             size = max(1, size // 2)
@@ -307,8 +319,11 @@ class VlsaStage:
 
     # -- losses
 
-    def loss(self, model: Any, batch: tuple[Sight, Talk], generator: torch.Generator):
-        s, talk = batch[0].to(self.device), batch[1].to(self.device)
+    def loss(self, model: Any, batch: tuple[Sight, Talk | None], generator: torch.Generator):
+        s = batch[0].to(self.device)
+        if batch[1] is None:
+            return weighed(self.tower_losses(model, s))
+        talk = batch[1].to(self.device)
         v, p, v_hi = model.see(s, self.shape.tiles)
         parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
         if self.shape.letters:
@@ -319,19 +334,19 @@ class VlsaStage:
             parts["copies"] = copies_loss(model.mean(words, "numbers"), s.copies)
             if v_hi.shape[1]:
                 parts["strips"] = letter_loss(model.strips(v_hi), s.places)
-        parts |= self.rebuild_losses(model, v, p, s, generator)
-        weights = {
-            "lm": 1.0,
-            "letters": self.shape.letters,
-            "strips": self.shape.letters,
-            "things": 1.0,
-            "grounds": 0.2,
-            "copies": 0.2,
-            "preview": 1.0,
-            "rec": 1.0,
+                parts["details"] = thing_loss(model.mean(model.shows(v_hi), "objects"), s.details)
+        return weighed(parts | self.rebuild_losses(model, v, p, s, generator), self.shape.letters)
+
+    def tower_losses(self, model: Any, s: Sight) -> dict[str, Tensor]:
+        v_lo, v_hi = encode_views(model.vision.vision, s.snapshot, s.tiles)
+        low, high = model.shows(v_lo), model.shows(v_hi)
+        return {
+            "things": thing_loss(model.mean(low, "objects"), s.objects),
+            "details": thing_loss(model.mean(high, "objects"), s.details),
+            "copies": copies_loss(model.mean(low, "numbers"), s.copies),
+            "grounds": F.cross_entropy(model.mean(low, "colours").flatten(0, 1), s.grounds.flatten()),
+            "strips": letter_loss(model.strips(v_hi), s.places),
         }
-        total = sum((weights[k] * x for k, x in parts.items()), torch.zeros((), device=v.device))
-        return total, {k: float(x.detach()) for k, x in parts.items()}
 
     def language_loss(self, model: Any, v: Tensor, talk: Talk) -> Tensor:
         """Exchanges do not see each other: a true answer earlier in a conversation would be copied, not seen."""
@@ -395,6 +410,10 @@ class VlsaStage:
     def _measure(self, model: Any, rows: np.ndarray, rng: np.random.Generator, metrics: dict[str, list[float]]):
         shape = (2, 2)
         s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
+        if self.shape.tower:
+            v_lo, v_hi = encode_views(model.vision.vision, s.snapshot, s.tiles)
+            self._measure_marks(model, s, model.shows(v_lo), v_hi, metrics)
+            return
         talk = self.examiner.talk(self.test, rows, rng, self.requests(s, len(rows))).to(self.device)
         v, _, v_hi = model.see(s, self.shape.tiles)
         logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among, talk.turn)
@@ -409,24 +428,28 @@ class VlsaStage:
         words = model.words.see(v)
         guess = model.spell(words).unflatten(-1, (-1, CLASSES)).argmax(-1)
         metrics.setdefault("letter_accuracy", []).append(float((guess == s.letters)[s.letters > 0].float().mean()))
-        if v_hi.shape[1]:
-            guess = model.strips(v_hi).unflatten(-1, (-1, CLASSES)).argmax(-1)
-            found = float((guess == s.places)[s.places > 0].float().mean())
-            metrics.setdefault("strip_accuracy", []).append(found)
+        self._measure_marks(model, s, words, v_hi, metrics)
         picture = self.autoencoder.decode(model.preview(v)).float()
-        shown, thing = s.objects > 0, model.mean(words, "objects").argmax(-1) + 1
-        metrics.setdefault("thing_accuracy", []).append(float((thing == s.objects)[shown].float().mean()))
-        ground = model.mean(words, "colours").argmax(-1)
-        metrics.setdefault("ground_accuracy", []).append(float((ground == s.grounds).float().mean()))
-        number = model.mean(words, "numbers").argmax(-1) + 1
-        metrics.setdefault("copies_accuracy", []).append(
-            float((number == s.copies)[shown & (s.copies > 1)].float().mean())
-        )
         similar = [
             ssim(a, b) for a, b in zip(to_uint8(picture).cpu().numpy(), to_uint8(s.picture).cpu().numpy(), strict=True)
         ]
         metrics.setdefault("ssim", []).extend(similar)
         metrics.setdefault("psnr", []).append(psnr(picture, s.picture))
+
+    def _measure_marks(self, model: Any, s: Sight, words: Tensor, v_hi: Tensor, metrics: dict[str, list[float]]):
+        """What stands where: objects, their number and the ground by the snapshot's cells, letters by tile tokens."""
+        shown = s.objects > 0
+        said = {n: model.mean(words, n).argmax(-1) for n in ("objects", "colours", "numbers")}
+        found = {
+            "thing_accuracy": (said["objects"] + 1 == s.objects)[shown],
+            "ground_accuracy": said["colours"] == s.grounds,
+            "copies_accuracy": (said["numbers"] + 1 == s.copies)[s.copies > 1],
+        }
+        if v_hi.shape[1]:
+            guess = model.strips(v_hi).unflatten(-1, (-1, CLASSES)).argmax(-1)
+            found["strip_accuracy"] = (guess == s.places)[s.places > 0]
+        for name, right in found.items():
+            metrics.setdefault(name, []).append(float(right.float().mean()))
 
     def save(self, model: Any, folder: Path) -> None:
         """Everything for the next stage (all.pt), and the parts as the loaders read them."""
@@ -463,6 +486,23 @@ def cognition_figures(logits: Tensor, ids: Tensor, words: int) -> list[tuple[str
     return found
 
 
+WEIGHTS = {"things": 1.0, "details": 0.5, "grounds": 0.2, "copies": 0.2}  # of the losses; the others weigh 1
+
+
+def weighed(parts: dict[str, Tensor], letters: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+    """The sum of all losses, and each of them to be logged."""
+    weights = {**WEIGHTS, "letters": letters, "strips": letters}
+    total = torch.stack([weights.get(k, 1.0) * x for k, x in parts.items()]).sum()
+    return total, {k: float(x.detach()) for k, x in parts.items()}
+
+
+def one_tile(s: Sight, rng: np.random.Generator) -> Sight:
+    """The same pictures with one tile each, drawn at random."""
+    i, k = torch.arange(len(s.tiles)), torch.from_numpy(rng.integers(0, s.tiles.shape[1], len(s.tiles)))
+    taken = {n: getattr(s, n)[i, k][:, None] for n in ("tiles", "places", "details")}
+    return dataclasses.replace(s, **taken, centres=s.centres[:, :1])
+
+
 def letter_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of the class in each slot; logits (..., slots * CLASSES), target (..., slots) long. A slot without
     a letter weighs little, since most are.
@@ -476,7 +516,7 @@ def thing_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of each cell's object against "none", whose logit is 0: logits (B, 64, names), target (B, 64) from
     1; cells without an object weigh little.
     """
-    scores = F.pad(logits.flatten(0, 1), (1, 0))
+    scores = F.pad(logits.flatten(0, -2), (1, 0))
     nll = F.cross_entropy(scores, target.flatten(), ignore_index=-1, reduction="none")
     weight = torch.where(target.flatten() > 0, 1.0, 0.1) * (target.flatten() >= 0)
     return (nll * weight).sum() / weight.sum().clamp_min(1)
@@ -487,7 +527,7 @@ def copies_loss(logits: Tensor, target: Tensor) -> Tensor:
     the rule, so it weighs less.
     """
     target = target.flatten()
-    nll = F.cross_entropy(logits.flatten(0, 1), target - 1, ignore_index=-1, reduction="none")
+    nll = F.cross_entropy(logits.flatten(0, -2), target - 1, ignore_index=-1, reduction="none")
     weight = torch.where(target > 1, 1.0, 0.2) * (target > 0)
     return (nll * weight).sum() / weight.sum().clamp_min(1)
 
@@ -515,12 +555,14 @@ def main() -> None:
     p.add_argument("--photos", type=Path)
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
+    p.add_argument("--tower", action="store_true", help="stage 2: only what stands where, by the vision encoder alone")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     p.add_argument("--talk", type=float, help="share of the batch that talks")
     p.add_argument("--denoised", type=float, help="share of the batch that is denoised")
     args = p.parse_args()
     given = {k: getattr(args, k) for k in ("talk", "denoised") if getattr(args, k) is not None}
     shape = dataclasses.replace(STAGES[args.stage] if args.stage else ROWS[args.row], **given)
+    shape = dataclasses.replace(shape, tower=args.tower)
     if args.config == "smoke":
         shape = dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2)
         args.weights = None

@@ -55,8 +55,9 @@ class Sight:
         256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS) long, classes of the letters in
         each cell in reading order. places: (B, m, 64, COLUMNS) long, class of the letter whose centre lies in each
         upright strip of each tile token. objects: (B, 64) long, class of the object that covers a cell's centre, 0 =
-        none, -1 = not known. copies: (B, 64) long, how many of that object the picture has, 0 = none or not known.
-        grounds: (B, 64) long, index in `COLOURS` of the colour nearest to most of a cell.
+        none, -1 = not known. copies: (B, 64) long, how many of that object there are, 0 = none or not known.
+        details: (B, m, 64) long, as `objects`, of each tile token. grounds: (B, 64) long, index in `COLOURS` of the
+        colour nearest to most of a cell.
     """
 
     snapshot: Tensor
@@ -67,6 +68,7 @@ class Sight:
     places: Tensor
     objects: Tensor
     copies: Tensor
+    details: Tensor
     grounds: Tensor
 
     def to(self, device: str) -> Sight:
@@ -131,21 +133,29 @@ def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scal
             y = (np.clip(row[:, 1] * scale[0], 0, 0.999) * h).astype(int)
             x = (np.clip(row[:, 2] * scale[1], 0, 0.999) * w * COLUMNS).astype(int)
             out[i, y, x // COLUMNS, x % COLUMNS] = row[:, 0]
-    tiles = torch.from_numpy(out).view(len(rows), frame[0], CELLS, frame[1], CELLS, COLUMNS).transpose(2, 3)
-    return tiles.reshape(len(rows), frame[0] * frame[1], CELLS * CELLS, COLUMNS)
+    return by_tile(torch.from_numpy(out), frame)
 
 
-def cell_objects(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Classes of the objects over each cell's centre, and how many of the same class there are: both (B, 64)."""
-    out, copies = (np.full((len(rows), CELLS, CELLS), k, np.int64) for k in (-1, 0))
-    centre = (np.arange(CELLS) + 0.5) / CELLS
+def by_tile(grid: Tensor, frame: tuple[int, int]) -> Tensor:
+    """Marks of all tile tokens (B, 8 R, 8 C, ...) -> (B, R C, 64, ...), tile by tile."""
+    rows, columns = frame
+    cut = grid.unflatten(2, (columns, CELLS)).unflatten(1, (rows, CELLS)).transpose(2, 3)
+    return cut.flatten(3, 4).flatten(1, 2)
+
+
+def cell_objects(
+    rows: Sequence[np.ndarray | None], scale: tuple[float, float], grid: tuple[int, int] = (CELLS, CELLS)
+) -> tuple[Tensor, Tensor]:
+    """Classes of the objects over each cell's centre, and how many of the same class there are: both (B, cells)."""
+    out, copies = (np.full((len(rows), *grid), k, np.int64) for k in (-1, 0))
+    vertical, horizontal = ((np.arange(n) + 0.5) / n for n in grid)
     for i, row in enumerate(rows):
         if row is None:
             continue
         out[i] = 0
         for k, y0, x0, y1, x1 in row:
-            down = (centre >= y0 * scale[0]) & (centre <= y1 * scale[0])
-            across = (centre >= x0 * scale[1]) & (centre <= x1 * scale[1])
+            down = (vertical >= y0 * scale[0]) & (vertical <= y1 * scale[0])
+            across = (horizontal >= x0 * scale[1]) & (horizontal <= x1 * scale[1])
             out[i][np.ix_(down, across)] = int(k)
             copies[i][np.ix_(down, across)] = min(COPIES, int((row[:, 0] == k).sum()))
     return torch.from_numpy(out.reshape(len(rows), -1)), torch.from_numpy(copies.reshape(len(rows), -1))
@@ -165,7 +175,10 @@ def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple
     images = from_uint8(np.stack([data.images[r] for r in rows]))
     whole = framed(images, *frame, scale) if frame != (2, 2) or scale != (1, 1) else images
     letters = [data.letters[r] if data.letters else None for r in rows]
-    objects, copies = cell_objects([data.objects[r] if data.objects else None for r in rows], scale)
+    known = [data.objects[r] if data.objects else None for r in rows]
+    objects, copies = cell_objects(known, scale)
+    grid = (frame[0] * CELLS, frame[1] * CELLS)
+    details = cell_objects(known, scale, grid)[0].unflatten(1, grid)
     picture = resized(whole, 256, 256)
     return Sight(
         snapshot=F.interpolate(whole, (TILE, TILE), mode="area"),
@@ -176,6 +189,7 @@ def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple
         places=tile_letters(letters, frame, scale),
         objects=objects,
         copies=copies,
+        details=by_tile(details, frame),
         grounds=cell_grounds(picture),
     )
 
