@@ -159,7 +159,8 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     set_seed(config.seed)
     model = stage.modules()
     params = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(params, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
+    groups = parameter_groups(model, config.lr, getattr(stage, "rates", {}))
+    optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: learning_rate(s, config))
     optimiser = accelerator.prepare(optimiser)
     average = Average(model, config.ema) if config.ema else None
@@ -203,6 +204,14 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     if accelerator.is_main_process:
         write_run(out, stage.name, config, tracked)
     return metrics
+
+
+def parameter_groups(model: nn.Module, lr: float, rates: dict[str, float]) -> list[dict[str, Any]]:
+    """What learns, for the optimiser: a group of its own, at `lr` times its factor, for each part in `rates`."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    groups = [{"params": [p for n, p in named if n.split(".")[0] == k], "lr": lr * x} for k, x in rates.items()]
+    groups.append({"params": [p for n, p in named if n.split(".")[0] not in rates]})
+    return [g for g in groups if g["params"]]
 
 
 def mean_over_processes(params: list[nn.Parameter], seconds: float, processes: int) -> float:
@@ -274,11 +283,12 @@ def parser(description: str) -> argparse.ArgumentParser:
     p.add_argument("--minutes", type=float)
     p.add_argument("--threads", type=int)
     p.add_argument("--lr", type=float)
+    p.add_argument("--eval-every", type=int, help="steps between two measurements")
     return p
 
 
 def chosen(configs: dict[str, RunConfig], args: argparse.Namespace) -> RunConfig:
     """The named configuration with the command line's overrides."""
-    names = ("steps", "batch", "minutes", "threads", "lr")
+    names = ("steps", "batch", "minutes", "threads", "lr", "eval_every")
     given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
     return dataclasses.replace(configs[args.config], **given)

@@ -79,7 +79,7 @@ class Shape:
         cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution only.
         reconstruct: False = no reconstructive training (the preview learns on detached embeddings). letters: weight
         of the letter probe. tower: True = the vision encoder alone learns, from the snapshot and one tile of each
-        picture, what stands where: many more pictures a second.
+        picture, what stands where: many more pictures a second. rebuild: True = only what rebuilds from V learns.
     """
 
     layers: tuple[int, ...] | None = OUTER
@@ -95,6 +95,7 @@ class Shape:
     reconstruct: bool = True
     letters: float = 1.0
     tower: bool = False
+    rebuild: bool = False
     rank: int = 16
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -194,12 +195,15 @@ class Vlsa(nn.Module):
             for module in (self.vision.vision, self.strips, self.shows):
                 module.requires_grad_(True)
             self.vision.vision.post_layernorm.requires_grad_(False)
+        if shape.rebuild:
+            for module in (self.vision, self.perceiver, self.words, self.spell, self.strips, self.shows, self.vlm):
+                module.requires_grad_(False)
 
-    def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """V (B, 64, width), P (B, width), V_Hi (B, m, 64, vision)."""
+    def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """V (B, 64, width), P (B, width), V_Lo (B, 64, vision), V_Hi (B, m, 64, vision)."""
         v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0])
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
-        return v, p, v_hi
+        return v, p, v_lo, v_hi
 
     def mean(self, words: Tensor, name: str) -> Tensor:
         """Logits of the names of one sort: visual words (B, 64, hidden) -> (B, 64, names)."""
@@ -242,6 +246,7 @@ class VlsaStage:
         vlad: Path | None, checkpoints: Path | None, start: Path | None, compile_layers: bool = False,
     ) -> None:  # fmt: skip
         self.name = f"vlsa-{number}"
+        self.rates = {"vision": 0.2} if number == 3 else {}  # of learning: the tower knows most by then
         self.shape, self.train, self.photos, self.test = shape, train, photos, test
         self.vlad, self.checkpoints, self.start, self.compile_layers = vlad, checkpoints, start, compile_layers
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -284,6 +289,8 @@ class VlsaStage:
         s = sight(data, rows, frame, scale)
         if self.shape.tower:
             return one_tile(s, rng), None
+        if self.shape.rebuild:
+            return s, None
         n = max(1, round(self.shape.talk * len(rows)))
         requests = self.requests(s, n) if self.shape.cognition else None
         return s, self.talker.talk(data, rows[:n], rng, requests)
@@ -321,17 +328,20 @@ class VlsaStage:
 
     def loss(self, model: Any, batch: tuple[Sight, Talk | None], generator: torch.Generator):
         s = batch[0].to(self.device)
-        if batch[1] is None:
+        if self.shape.tower:
             return weighed(self.tower_losses(model, s))
+        v, p, v_lo, v_hi = model.see(s, self.shape.tiles)
+        if batch[1] is None:
+            return weighed(self.rebuild_losses(model, v, p, s, generator))
         talk = batch[1].to(self.device)
-        v, p, v_hi = model.see(s, self.shape.tiles)
         parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
         if self.shape.letters:
-            words = model.words.see(v)
+            words = model.words.read(v)
             parts["letters"] = letter_loss(model.spell(words), s.letters)
             parts["things"] = thing_loss(model.mean(words, "objects"), s.objects)
             parts["grounds"] = F.cross_entropy(model.mean(words, "colours").flatten(0, 1), s.grounds.flatten())
             parts["copies"] = copies_loss(model.mean(words, "numbers"), s.copies)
+            parts["tower"] = thing_loss(model.mean(model.shows(v_lo), "objects"), s.objects)
             if v_hi.shape[1]:
                 parts["strips"] = letter_loss(model.strips(v_hi), s.places)
                 parts["details"] = thing_loss(model.mean(model.shows(v_hi), "objects"), s.details)
@@ -386,7 +396,7 @@ class VlsaStage:
         metrics: dict[str, list[float]] = {}
         rng = np.random.default_rng(5)
         with torch.autocast(self.device, torch.bfloat16):
-            for i in range(0, 96, 16):
+            for i in range(0, 96 if self.shape.layers or self.shape.tower else 48, 16):
                 rows = np.arange(i, min(i + 16, len(self.test)))
                 if len(rows):
                     self._measure(model, rows, rng, metrics)
@@ -414,8 +424,11 @@ class VlsaStage:
             v_lo, v_hi = encode_views(model.vision.vision, s.snapshot, s.tiles)
             self._measure_marks(model, s, model.shows(v_lo), v_hi, metrics)
             return
+        v, _, _, v_hi = model.see(s, self.shape.tiles)
+        self._measure_pictures(model, s, v, metrics)
+        if self.shape.rebuild:
+            return
         talk = self.examiner.talk(self.test, rows, rng, self.requests(s, len(rows))).to(self.device)
-        v, _, v_hi = model.see(s, self.shape.tiles)
         logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among, talk.turn)
         right = logits.argmax(-1) == ids
         metrics.setdefault("nll", []).append(float(F.cross_entropy(logits, ids)))
@@ -425,10 +438,12 @@ class VlsaStage:
             logits, ids, len(self.among) if self.among is not None else self.vocabulary
         ):
             metrics.setdefault(name, []).append(value)
-        words = model.words.see(v)
+        words = model.words.read(v)
         guess = model.spell(words).unflatten(-1, (-1, CLASSES)).argmax(-1)
         metrics.setdefault("letter_accuracy", []).append(float((guess == s.letters)[s.letters > 0].float().mean()))
         self._measure_marks(model, s, words, v_hi, metrics)
+
+    def _measure_pictures(self, model: Any, s: Sight, v: Tensor, metrics: dict[str, list[float]]):
         picture = self.autoencoder.decode(model.preview(v)).float()
         similar = [
             ssim(a, b) for a, b in zip(to_uint8(picture).cpu().numpy(), to_uint8(s.picture).cpu().numpy(), strict=True)
@@ -486,7 +501,13 @@ def cognition_figures(logits: Tensor, ids: Tensor, words: int) -> list[tuple[str
     return found
 
 
-WEIGHTS = {"things": 1.0, "details": 0.5, "grounds": 0.2, "copies": 0.2}  # of the losses; the others weigh 1
+WEIGHTS = {
+    "things": 1.0,
+    "tower": 0.5,
+    "details": 0.5,
+    "grounds": 0.2,
+    "copies": 0.2,
+}  # of the losses; the others weigh 1
 
 
 def weighed(parts: dict[str, Tensor], letters: float = 1.0) -> tuple[Tensor, dict[str, float]]:
@@ -556,13 +577,15 @@ def main() -> None:
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
     p.add_argument("--tower", action="store_true", help="stage 2: only what stands where, by the vision encoder alone")
+    p.add_argument("--rebuild", action="store_true", help="stage 3: only what rebuilds, on embeddings that stay")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     p.add_argument("--talk", type=float, help="share of the batch that talks")
+    p.add_argument("--rebuilt", type=float, help="share of the batch that is previewed")
     p.add_argument("--denoised", type=float, help="share of the batch that is denoised")
     args = p.parse_args()
-    given = {k: getattr(args, k) for k in ("talk", "denoised") if getattr(args, k) is not None}
+    given = {k: getattr(args, k) for k in ("talk", "rebuilt", "denoised") if getattr(args, k) is not None}
     shape = dataclasses.replace(STAGES[args.stage] if args.stage else ROWS[args.row], **given)
-    shape = dataclasses.replace(shape, tower=args.tower)
+    shape = dataclasses.replace(shape, tower=args.tower, rebuild=args.rebuild)
     if args.config == "smoke":
         shape = dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2)
         args.weights = None

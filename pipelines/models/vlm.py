@@ -33,17 +33,18 @@ class VisualWords(ModelMixin, ConfigMixin):
 
     Args:
         width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
-        embedding's entries.
+        embedding's entries. gain: of V's map, by which it comes to that scale.
     """
 
     @register_to_config
     def __init__(
-        self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1
-    ) -> None:
+        self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
+        gain: float = 0.15,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.visual = nn.Linear(width, hidden)
-        nn.init.normal_(self.visual.weight, std=scale / width**0.5)
+        nn.init.normal_(self.visual.weight, std=scale / gain / width**0.5)
         self.code_in, self.code_out = nn.Linear(channels, hidden), nn.Linear(channels, hidden)
         self.colour_in, self.colour_out = nn.Linear(3 * COLOUR_LEVELS, hidden), nn.Linear(3 * COLOUR_LEVELS, hidden)
         for layer in (self.code_in, self.colour_in, self.code_out, self.colour_out):
@@ -57,9 +58,13 @@ class VisualWords(ModelMixin, ConfigMixin):
         """Number of new tokens: codes first, then colours."""
         return len(self.codebook) + len(self.colours)
 
+    def read(self, v: Tensor) -> Tensor:
+        """V (B, l, width) -> its map (B, l, hidden) before `gain`."""
+        return self.visual(self.norm(v))
+
     def see(self, v: Tensor) -> Tensor:
         """V (B, l, width) -> embeddings (B, l, hidden)."""
-        return self.visual(self.norm(v))
+        return self.config.gain * self.read(v)
 
     def inputs(self) -> Tensor:
         """Input embeddings of the new tokens (count, hidden)."""

@@ -36,7 +36,7 @@ def test_objects_are_apart_named_and_counted(assets: Assets, seed: int) -> None:
     assert Counter(made.object_names.values()) == Counter(dict(made.groups))
     for i, a in enumerate(shown):
         assert all(a.box.intersection(b.box) == 0 for b in shown[i + 1 :])
-        assert 0 <= a.box[0] < a.box[2] <= 1 and 0 <= a.box[1] < a.box[3] <= 1
+        assert 0 <= a.box.x0 < a.box.x1 <= 1 and 0 <= a.box.y0 < a.box.y1 <= 1
 
 
 def test_a_set_of_shelves_has_conversations(tmp_path: Path, assets: Assets, small_cache: Path) -> None:

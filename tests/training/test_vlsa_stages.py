@@ -29,7 +29,7 @@ from training.checkpoints import save_part
 from training.data.assets import Assets
 from training.data.dataset import generate
 from training.data.questions import KINDS, Exchange
-from training.loop import RunConfig, fit
+from training.loop import RunConfig, fit, parameter_groups
 from training.vlsa_batches import (
     SLOTS,
     Pictures,
@@ -188,7 +188,7 @@ def _changed(a: Path, b: Path, part: str) -> bool:
 def test_first_stage_leaves_tower_and_denoiser_alone(tmp_path: Path, posters: Path) -> None:
     model = stage(1, posters, None).modules()
     learned = {n.split(".")[0] for n, p in model.named_parameters() if p.requires_grad}
-    assert learned == {"perceiver", "epigone", "preview", "words", "spell", "strips", "vlm"}
+    assert learned == {"perceiver", "epigone", "preview", "words", "spell", "strips", "shows", "vlm"}
     assert all("lora_" in n or "words" in n for n, p in model.named_parameters() if p.requires_grad and n[:3] == "vlm")
 
 
@@ -199,6 +199,34 @@ def test_resumes_to_the_same_weights(tmp_path: Path, posters: Path, codebook: Pa
     fit(stage(2, posters, codebook), longer, tmp_path / "broken")
     a, b = (load_part("perceiver", tmp_path / n).state_dict() for n in ("whole", "broken"))
     assert all(torch.equal(a[n], b[n]) for n in a)
+
+
+def test_the_tower_alone_learns_what_stands_where(tmp_path: Path, posters: Path) -> None:
+    made = stage(2, posters, None)
+    made.shape = dataclasses.replace(made.shape, tower=True)
+    learned = {n.split(".")[0] for n, p in made.modules().named_parameters() if p.requires_grad}
+    assert learned == {"vision", "strips", "shows"}
+    fit(made, config(), tmp_path)
+    last = rows(tmp_path)[-1]
+    assert {"things", "details", "strips", "grounds"} <= set(last) and 0 <= float(last["ground_accuracy"]) <= 1
+    torch.load(tmp_path / "all.pt")["perceiver"]  # what did not learn is there for the next stage
+
+
+def test_what_rebuilds_can_learn_alone(tmp_path: Path, posters: Path) -> None:
+    fit(stage(2, posters, None), config(), tmp_path / "2")
+    made = stage(3, posters, None, tmp_path / "2")
+    made.shape = dataclasses.replace(made.shape, rebuild=True)
+    fit(made, config(), tmp_path / "3")
+    moved = {n: _changed(tmp_path / "2", tmp_path / "3", n) for n in ("vision", "perceiver", "words", "preview")}
+    assert moved == {"vision": False, "perceiver": False, "words": False, "preview": True}
+    assert float(rows(tmp_path / "3")[-1]["psnr"]) > 0
+
+
+def test_parts_may_learn_at_rates_of_their_own(posters: Path) -> None:
+    model = stage(3, posters, None).modules()
+    slow, rest = parameter_groups(model, 1e-3, {"vision": 0.4})
+    assert slow["lr"] == pytest.approx(4e-4) and "lr" not in rest
+    assert len(slow["params"]) + len(rest["params"]) == sum(p.requires_grad for p in model.parameters())
 
 
 @pytest.mark.parametrize("changes", [{"tiles": False}, {"reconstruct": False}, {"denoiser": False}])
