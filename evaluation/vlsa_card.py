@@ -47,6 +47,8 @@ DATA = """## Data
   answers by `training/data/questions.py`: reading, presence with hard negatives, counting, colours, positions,
   captions. Questions of evaluation are about posters of held-out words, phrases, fonts, combinations of objects and
   photograph sources; a part of them is in phrasings that no training question has.
+- Pages full of words and shelves full of objects (`training/data/pages.py`, `training/data/shelves.py`), with the same
+  kinds of questions: a poster shows a dozen letters and one object or two, these show many at once.
 - Real pictures by `training/data/photos.py` (places, materials, things) for the autoencoders and reconstruction, so
   that an image that is no poster does not come out as nonsense. Their sources are held out by the same rule.
 """
@@ -94,13 +96,15 @@ def runs(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
+def _measured(name: str) -> bool:
+    return "held_out" in name or name.startswith(("psnr", "ssim")) or name.endswith("accuracy")
+
+
 def training_table(folder: Path) -> str:
     """One row a part: size, length, hardware and the last held-out figures of its log."""
     rows = []
     for r in runs(folder):
-        held_out = {
-            k: v for k, v in r["last"].items() if v and ("held_out" in k or k.startswith(("psnr", "ssim", "accuracy")))
-        }
+        held_out = {k: v for k, v in r["last"].items() if v not in ("", "nan") and _measured(k)}
         metric = ", ".join(f"{k.replace('_', ' ')} {float(v):.3f}" for k, v in held_out.items())
         rows.append(
             [r["part"], r["megabytes"], *(r.get(k) for k in ("stage", "steps", "samples", "hours", "hardware")), metric]

@@ -26,7 +26,7 @@ NAMED = {
     "held-out-photos": (
         "PHOTOS_HELD_OUT",
         ".cache/photos-held-out",
-        "python -m training.data.photos --n 256 --split test --out {folder}",
+        "python -m training.data.photos --n 200 --seed 4 --split test --out {folder} --sources .cache/photo-sources",
     ),
 }
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"))

@@ -1,9 +1,11 @@
-"""VLSA's three stages: I SA-Perceiver and Epigone, II with vision encoder and denoiser, III everything with LoRA.
+"""VLSA's three stages: I SA-Perceiver and preview, II also Epigone, tower and denoiser, III everything with LoRA.
 
-`python -m training.vlsa --stage 1|2|3 --posters DIR --photos DIR --out DIR [--earlier RUN]`. Stages I and II read
-through a small decoder made of the language model's outer layers: the language model is the cost of training, and
-what the encoder has to learn does not need all of it. Stage III puts the whole model behind the same embeddings and
-mixes cognition's requests into the conversations. The final loss is L + L_rec, eqs. (8) and (3).
+    python -m training.vlsa --stage 1|2|3 --posters DIR ... [--photos DIR] --out DIR [--earlier RUN] [--tower | --rebuild]
+
+Stages I and II read through a small decoder made of the language model's outer layers: the language model is the cost
+of training, and what the encoder has to learn does not need all of it. Stage III puts the whole model behind the same
+embeddings and mixes cognition's requests into the conversations. The loss is L + L_rec, eqs. (8) and (3), with the
+preview's and those of what stands where.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 assert len(NUMBERS) == COPIES
-SHARPNESS = 4.0  # of the words' meanings: the logit of a visual word as long as a word's own embedding is about 10
+SHARPNESS = 4.0  # of the words' meanings: the logit is so many times the projection on a name
 PHOTOS = 0.12  # share of photographs
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
@@ -75,7 +77,7 @@ class Shape:
 
     Attributes:
         layers: of the language model; None = all. vision, denoiser, language: whether they learn. talk, rebuilt,
-        denoised: share of the batch that talks, is previewed, is denoised. length: tokens of a conversation.
+        denoised: share of the batch that talks, is previewed, is denoised. length: most tokens of a conversation.
         cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution only.
         reconstruct: False = no reconstructive training (the preview learns on detached embeddings). letters: weight
         of the letter probe. tower: True = the vision encoder alone learns, from the snapshot and one tile of each
@@ -206,7 +208,7 @@ class Vlsa(nn.Module):
         return v, p, v_lo, v_hi
 
     def mean(self, words: Tensor, name: str) -> Tensor:
-        """Logits of the names of one sort: visual words (B, 64, hidden) -> (B, 64, names)."""
+        """Logits of the names of one sort: visual words before their gain, (..., hidden) -> (..., names)."""
         return SHARPNESS * words.float() @ getattr(self, f"meaning_{name}").mT
 
 
@@ -518,7 +520,7 @@ def weighed(parts: dict[str, Tensor], letters: float = 1.0) -> tuple[Tensor, dic
 
 
 def one_tile(s: Sight, rng: np.random.Generator) -> Sight:
-    """The same pictures with one tile each, drawn at random."""
+    """The same pictures with one tile each, drawn at random; `centres` are not those of the tile."""
     i, k = torch.arange(len(s.tiles)), torch.from_numpy(rng.integers(0, s.tiles.shape[1], len(s.tiles)))
     taken = {n: getattr(s, n)[i, k][:, None] for n in ("tiles", "places", "details")}
     return dataclasses.replace(s, **taken, centres=s.centres[:, :1])
@@ -534,8 +536,8 @@ def letter_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def thing_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy of each cell's object against "none", whose logit is 0: logits (B, 64, names), target (B, 64) from
-    1; cells without an object weigh little.
+    """Cross-entropy of each cell's object against "none", whose logit is 0: logits (..., names), target (...) from 1,
+    0 = no object, which weighs little, -1 = not known, which is left out.
     """
     scores = F.pad(logits.flatten(0, -2), (1, 0))
     nll = F.cross_entropy(scores, target.flatten(), ignore_index=-1, reduction="none")

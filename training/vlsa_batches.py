@@ -1,4 +1,4 @@
-"""Batches for VLSA: tiles and snapshots of pictures at several sizes, letters by cell, conversations in a row."""
+"""Batches for VLSA: tiles and snapshots of pictures at several sizes, letters and objects by cell, conversations."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Sight:
     """What the encoder sees of B pictures, and what is true of them.
 
     Attributes:
-        snapshot: (B, 3, 128, 128). tiles: (B, m, 3, 128, 128). centres: (1, m, 64, 2) in cells. picture: (B, 3, 256,
-        256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS) long, classes of the letters in
-        each cell in reading order. places: (B, m, 64, COLUMNS) long, class of the letter whose centre lies in each
-        upright strip of each tile token. objects: (B, 64) long, class of the object that covers a cell's centre, 0 =
-        none, -1 = not known. copies: (B, 64) long, how many of that object there are, 0 = none or not known.
-        details: (B, m, 64) long, as `objects`, of each tile token. grounds: (B, 64) long, index in `COLOURS` of the
-        colour nearest to most of a cell.
+        snapshot: (B, 3, 128, 128). tiles: (B, m, 3, 128, 128). centres: (1, m, 64, 2), (y, x) in cells of the
+        snapshot. picture: (B, 3, 256, 256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS)
+        long, classes of the letters in each cell in reading order. places: (B, m, 64, COLUMNS) long, class of the
+        letter whose centre lies in each upright strip of each tile token. objects: (B, 64) long, class of the object
+        that covers a cell's centre, 0 = none, -1 = not known. copies: (B, 64) long, how many of that object there are,
+        at most COPIES, 0 = none or not known. details: (B, m, 64) long, as `objects`, of each tile token. grounds: (B,
+        64) long, index in `COLOURS` of the colour nearest to most of a cell.
     """
 
     snapshot: Tensor
@@ -197,7 +197,7 @@ def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple
 @dataclass
 class Talk:
     """Conversations of B pictures: ids (B, T) long, mask and answers (B, T) bool, weight (B, T), kind (B, T) of
-    `questions.KINDS` (-1 for cognition), turn (B, T) number of the exchange.
+    `questions.KINDS` (-1 for cognition and outside answers), turn (B, T) number of the exchange.
     """
 
     ids: Tensor

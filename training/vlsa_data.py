@@ -1,7 +1,8 @@
 """What VLSA's stages read beside the pictures: conversations as token ids, and where letters and objects stand.
 
 `python -m training.vlsa_data --data DIR ...` writes conversations.npz, letters.npz and objects.npz into folders of
-`training.data.dataset` and `training.data.pages`, and conversations.npz into those of `training.data.photos`.
+`training.data.dataset`, `training.data.pages` and `training.data.shelves`, and conversations.npz into those of
+`training.data.photos`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Shelves: pictures full of objects, from which VLSA learns to name and to count them.
 
-A poster shows one sort of object or two; a shelf shows up to five, of up to five copies, so objects are learned from
-fewer pictures. Files as `training.data.dataset` writes them.
+A poster shows one sort of object or two; a shelf shows 1 to 5 sorts with 1 to 5 copies of each, 12 objects at most, so
+objects are learned from fewer pictures. Files as `training.data.dataset` writes them.
 
 Usage: python -m training.data.shelves --n 8000 --seed 6 --split train --out DIR --workers 2
 """
@@ -24,7 +24,7 @@ from training.data.splits import SPLITS, Split, combination, in_split
 COPIES, COPY_WEIGHTS = (1, 2, 3, 4, 5), (40, 18, 18, 16, 8)
 MOST = 12  # objects of a shelf
 GRIDS = ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (3, 3), (3, 4), (4, 3), (4, 4))
-LEAST_CONTRAST = 2.0  # of silhouettes on the background
+LEAST_CONTRAST = 2.0  # of silhouettes on the background, where a colour reaches it
 WITH_TEXT = 0.35  # share of shelves with a line of text above
 
 
@@ -45,7 +45,7 @@ def sorts(rng: random.Random, assets: Assets, split: Split) -> list[tuple[Object
 def objects(
     rng: random.Random, top: float, ground: Element, groups: list[tuple[ObjectInfo, int]]
 ) -> list[tuple[Element, str]]:
-    """Each object with its name, in the cells of a grid below `top`, copies beside each other."""
+    """Each object with its name, in the cells of a grid below `top` (share of the height), copies beside each other."""
     number = sum(n for _, n in groups)
     rows, columns = rng.choice([g for g in GRIDS if number <= g[0] * g[1] <= number + 4])
     cells = sorted(rng.sample(range(rows * columns), number))
