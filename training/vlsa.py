@@ -1,6 +1,6 @@
 """VLSA's three stages: I SA-Perceiver and preview, II also Epigone, tower and denoiser, III everything with LoRA.
 
-    python -m training.vlsa --stage 1|2|3 --posters DIR ... [--photos DIR] --out DIR [--earlier RUN] [--tower | --rebuild]
+    python -m training.vlsa --stage N --posters DIR ... [--photos DIR] --out DIR [--earlier RUN] [--tower | --rebuild]
 
 Stages I and II read through a small decoder made of the language model's outer layers: the language model is the cost
 of training, and what the encoder has to learn does not need all of it. Stage III puts the whole model behind the same
@@ -220,8 +220,11 @@ def meant(embeddings: Tensor, phrases: list[list[int]]) -> Tensor:
 
 
 def standard(codebook: Tensor) -> Tensor:
-    """A codebook of mean 0 and variance 1 in each channel, as the linear maps to words want it."""
-    return (codebook - codebook.mean(0)) / codebook.std(0).clamp_min(1e-6)
+    """A codebook as the linear maps to words want it: mean 0, channels alike, and all codes as long as 16 unit channels
+    are, or a long code would be the likeliest whatever is asked.
+    """
+    alike = (codebook - codebook.mean(0)) / codebook.std(0).clamp_min(1e-6)
+    return F.normalize(alike, dim=-1) * codebook.shape[-1] ** 0.5
 
 
 def _layer(name: str) -> tuple[str, int, str]:
@@ -248,7 +251,7 @@ class VlsaStage:
         vlad: Path | None, checkpoints: Path | None, start: Path | None, compile_layers: bool = False,
     ) -> None:  # fmt: skip
         self.name = f"vlsa-{number}"
-        self.rates = {"vision": 0.2} if number == 3 else {}  # of learning: the tower knows most by then
+        self.rates = {"vision": 0.2, "vlm": 2.0} if number == 3 else {}  # of learning: the tower knows most by then
         self.shape, self.train, self.photos, self.test = shape, train, photos, test
         self.vlad, self.checkpoints, self.start, self.compile_layers = vlad, checkpoints, start, compile_layers
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -579,6 +582,7 @@ def main() -> None:
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
     p.add_argument("--tower", action="store_true", help="stage 2: only what stands where, by the vision encoder alone")
+    p.add_argument("--no-vision", action="store_true", help="leave the vision encoder as it is")
     p.add_argument("--rebuild", action="store_true", help="stage 3: only what rebuilds, on embeddings that stay")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     p.add_argument("--talk", type=float, help="share of the batch that talks")
@@ -588,6 +592,8 @@ def main() -> None:
     given = {k: getattr(args, k) for k in ("talk", "rebuilt", "denoised") if getattr(args, k) is not None}
     shape = dataclasses.replace(STAGES[args.stage] if args.stage else ROWS[args.row], **given)
     shape = dataclasses.replace(shape, tower=args.tower, rebuild=args.rebuild)
+    if args.no_vision:
+        shape = dataclasses.replace(shape, vision=False)
     if args.config == "smoke":
         shape = dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2)
         args.weights = None

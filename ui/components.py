@@ -171,7 +171,7 @@ def chat_settings() -> ChatSettings:
         top_p = chat_slider("top_p", "Top-p", "Only the likeliest words that make up this share", 0.05)
         length = chat_slider("max_tokens", "Length", "Most tokens of an answer", 1)
         penalty = chat_slider("repetition_penalty", "Repetition penalty", "Above 1: fewer repeated words", 0.05)
-        seed = gr.Number(0, label="Chat seed", precision=0, minimum=0, maximum=int(chat_limits.LIMITS["seed"][1]))
+        seed = gr.Number(0, label="Chat seed", precision=0)  # its limits are told in the chat, where nothing is lost
     return ChatSettings(temperature, top_p, length, penalty, seed)
 
 

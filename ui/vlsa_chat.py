@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -89,12 +89,14 @@ class Conversation:
         asked: when the question in progress was asked, in seconds of a monotonic clock; 0 when there is none.
         before: the turns to return to when the answer in progress fails.
         tries: how often the last question was asked again.
+        back: a question without an answer, on its way back into the box.
     """
 
     turns: tuple[Turn, ...] = ()
     asked: float = 0.0
     before: tuple[Turn, ...] = ()
     tries: int = 0
+    back: str = ""
 
     @property
     def busy(self) -> bool:
@@ -250,7 +252,7 @@ def image_notes(view: View | None) -> str:
     padded = [f"Filled up with the colour of its edge: {' and '.join(where)}."] if where else []
     lines = [*(view.notes or (NO_NOTES,)), *padded, tiles]
     items = "".join(f"<li>{render.esc(line)}</li>" for line in lines)
-    return f'<p class="hint"><b>{sizes}</b></p><ul class="facts" role="status">{items}</ul>'
+    return f'<p class="hint"><b>{sizes}</b></p><div role="status"><ul class="facts">{items}</ul></div>'
 
 
 # -- the transcript ----------------------------------------------------------------------------------------------------
@@ -304,6 +306,18 @@ def speed(reply: Reply) -> str:
     return " · ".join([first, f"{reply.tokens_per_s:.0f} tokens/s", tokens] if reply.tokens_per_s else [first, tokens])
 
 
+def below(box: str | None, text: str) -> str:
+    """What stands in the box, and a text below it."""
+    return "\n".join(t for t in (box or "", text) if t.strip())
+
+
+def same(view: View | None) -> Values:
+    """The outputs of `Chat.look`, unchanged. The picture is given again and never skipped: Gradio would make the
+    component anew, without `components.unopened`, and open files that are not images by itself.
+    """
+    return gr.skip(), view.image if view else None, *skips(2)
+
+
 class Chat:
     """What happens when a visitor shows an image or says something. Conversations live in the session's state.
 
@@ -314,7 +328,8 @@ class Chat:
 
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         self.backend = backend
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="vlsa-chat-"))
+        self._own = tempfile.TemporaryDirectory(prefix="vlsa-chat-")  # removed when the process ends
+        self.folder = folder or Path(self._own.name)
         self.running: set[str] = set()  # sessions whose answer is being written
         self.stops: dict[str, float] = {}  # session -> when Stop was pressed last
 
@@ -322,6 +337,7 @@ class Chat:
 
     def look(self, source: Any, conversation: Conversation, view: View | None) -> Values:
         """Show another image, or none. Gives view, picture, notes and chatbot; a bad image keeps the old one."""
+        self.tidy()
         try:
             new = self.backend.view(source) if source else None
         except Exception as e:
@@ -351,20 +367,20 @@ class Chat:
             data = base64.b64decode(found[0], validate=True)
         except (BadImage, binascii.Error) as e:
             warn(e if isinstance(e, BadImage) else BadImage(NO_DRAWING))
-            return skips(4)
+            return same(view)
         return self.look(data, conversation, view)
 
     def ask_about_drawing(self, stage: str | None, conversation: Conversation, view: View | None) -> Values:
         """As `look_at_drawing`, and open tab 2 where there is a picture. Gives view, picture, notes, chatbot, tabs."""
         values = self.look_at_drawing(stage, conversation, view)
-        return *values, gr.skip() if values == skips(4) else gr.Tabs(selected="ask")
+        return *values, gr.skip() if values[0] == gr.skip() else gr.Tabs(selected="ask")
 
     def look_at_example(self, conversation: Conversation, view: View | None, event: gr.EventData) -> Values:
         """Show one of the example images."""
         index, paths = getattr(event, "index", None), components.example_images()
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(paths):
             warn(BadImage("There is no such example image; choose one that is shown."))
-            return skips(4)
+            return same(view)
         return self.look(str(paths[index]), conversation, view)
 
     # -- showing ------------------------------------------------------------------------------------------------------
@@ -378,7 +394,9 @@ class Chat:
             return {"type": "text", "text": as_words(bubble.text)}
         path = self.folder / f"{bubble.view.key}-{bubble.number}.jpg"
         if not path.exists():
-            thumbnail(bubble.view, bubble.number).save(path, quality=88)
+            part = self.folder / f"{secrets.token_hex(8)}.jpg"  # two visitors may show the same image at once
+            thumbnail(bubble.view, bubble.number).save(part, quality=88)
+            part.replace(path)
         return {"path": str(path), "alt_text": f"Image {bubble.number}"}
 
     def show(self, conversation: Conversation, view: View | None, likes: Mapping[str, bool]) -> Values:
@@ -405,8 +423,9 @@ class Chat:
     def tidy(self) -> None:
         """Remove transcripts and thumbnails older than KEEP_S seconds."""
         for old in self.folder.iterdir():
-            if time.time() - old.stat().st_mtime > KEEP_S:
-                shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another visitor's turn removed it
+                if time.time() - old.stat().st_mtime > KEEP_S:
+                    shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -458,7 +477,8 @@ class Chat:
     def answering(self, asked: Conversation, how: Sequence[Any], session: str) -> Generator[Values, None, None]:
         """The outputs of `answer`, as the pipeline speaks; Stop and closing end the pipeline's work."""
         settings = answering(*how)
-        settings["seed"] += asked.tries
+        if asked.tries:
+            settings["seed"] = (settings["seed"] + asked.tries) % 2**31
         reply, shown, halted = Reply(""), 0.0, self.waited(session, asked)
         if not halted:
             with closing(self.backend.chat(asked.messages(), settings)) as stream:
@@ -503,21 +523,29 @@ class Chat:
         return self.given_up(conversation, render.message("Stopped"))
 
     def given_up(self, asked: Conversation, status: str) -> Values:
-        """The CHAT outputs of a question without an answer: it goes back into the box, and nothing else is lost."""
+        """The CHAT outputs of a question without an answer; `put_back` brings it into the box, and nothing is lost."""
         conversation, question = asked.given_up()
-        box = gr.skip() if question is None else question
-        return conversation, self.shown(conversation), box, *_rest(), status
+        conversation = replace(conversation, back=question or "")
+        return conversation, self.shown(conversation), gr.skip(), *_rest(), status
+
+    def put_back(self, box: str, conversation: Conversation) -> Values:
+        """A question without an answer returns below what was typed meanwhile. Gives question and conversation."""
+        if not conversation.back:
+            return skips(2)
+        return below(box, conversation.back), replace(conversation, back="")
 
     # -- taking back, judging -----------------------------------------------------------------------------------------
 
-    def undo(self, conversation: Conversation) -> Values:
-        """Take the last turn back; its question returns into the box. Gives conversation, question and status."""
+    def undo(self, conversation: Conversation, box: str = "") -> Values:
+        """Take the last turn back; its question returns below what stands in the box. Gives conversation, question and
+        status.
+        """
         try:
             conversation, question = conversation.undone()
         except Exception as e:
             warn(e)
             return skips(3)
-        return conversation, question, render.message("Taken back", "the question is in the box again")
+        return conversation, below(box, question), render.message("Taken back", "the question is in the box again")
 
     def clear(self, conversation: Conversation) -> Values:
         """Begin a new conversation about the same image. Gives conversation and status."""

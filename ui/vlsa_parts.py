@@ -20,6 +20,7 @@ from ui import render
 from ui.vlad_tab import LATE_S, session_of
 
 MAX_SESSIONS = 1000  # sessions whose last Stop is remembered
+WAITING = f"() => {json.dumps(render.message('Waiting', 'for the model; others may be before you'))}"
 NO_IMAGE = "There is no image yet; add one in the chat first."
 
 Values = tuple[Any, ...]
@@ -46,13 +47,17 @@ class Stops:
     def __init__(self, again: str) -> None:
         self.said = render.message("Stopped", f"press {again} to start again")
         self._pressed: dict[str, tuple[float, bool]] = {}
+        self._begun: dict[str, float] = {}
 
     def press(self, session: str, quiet: bool = False) -> None:
         """Remember that the work ends now; `quiet` when another image came and not a press of Stop."""
-        self._pressed.pop(session, None)
-        self._pressed[session] = (time.perf_counter(), quiet)
-        while len(self._pressed) > MAX_SESSIONS:
-            del self._pressed[next(iter(self._pressed))]
+        _remember(self._pressed, session, (time.perf_counter(), quiet))
+
+    def begin(self, session: str) -> float:
+        """New work begins, so an earlier Stop says no more: the time for `since`."""
+        now = time.perf_counter()
+        _remember(self._begun, session, now)
+        return now
 
     def since(self, session: str, began: float) -> bool:
         """Whether the work that began at `began` was ended."""
@@ -64,11 +69,23 @@ class Stops:
 
     def stopped(self, request: gr.Request) -> Generator[Values, None, None]:
         """What the status says after Stop; said again as reports that were on their way may have arrived."""
-        self.press(session_of(request))
+        session = session_of(request)
+        self.press(session)
+        pressed = time.perf_counter()
         yield self.said, gr.Button(interactive=False)
         for pause in LATE_S:
             time.sleep(pause)
+            if self._begun.get(session, pressed) > pressed:
+                return
             yield self.said, gr.skip()
+
+
+def _remember(where: dict[str, Any], session: str, value: Any) -> None:
+    """Keep the value of the MAX_SESSIONS sessions that came last."""
+    where.pop(session, None)
+    where[session] = value
+    while len(where) > MAX_SESSIONS:
+        del where[next(iter(where))]
 
 
 def download(data: bytes, name: str) -> Any:

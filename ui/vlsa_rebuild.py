@@ -18,7 +18,7 @@ from ui import render
 from ui import vlsa_render as html
 from ui.backend import Backend
 from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, seed_for, session_of, skips, warn
-from ui.vlsa_parts import Stops, Values, download, need, nothing_to_download, png
+from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
 
 OUT = 7  # outputs of Rebuild.run: slider, slider of the snapshot alone, status, results, seed, stop, file
 FIRST = "add one in the chat, then rebuild it here"
@@ -46,7 +46,7 @@ class Rebuild:
         """
         off = gr.Button(interactive=False)
         try:
-            began, image, chosen = time.perf_counter(), need(view), seed_for(seed, randomise)
+            began, image, chosen = self.stops.begin(session_of(request)), need(view), seed_for(seed, randomise)
             waiting = "Loading the weights" if self.backend.chatting.pending else "Getting ready"
             on = gr.Button(interactive=True)
             yield (gr.skip(), None, render.message(waiting), "", chosen, on, nothing_to_download())
@@ -84,7 +84,8 @@ class Rebuild:
 
     def shown(self, view: View, passes: list[html.Pass], k: int, report: Rebuilt) -> Values:
         """The outputs of one report: its picture beside the original, and the numbers once there are some."""
-        sliders: list[Any] = skips(2)[:k] + (pair(view, report.image),) + skips(1 - k)  # type: ignore[assignment]
+        # As an update, not as a value: only then does the slider that empties its files keep them.
+        sliders = (*skips(k), gr.update(value=pair(view, report.image)), *skips(1 - k))
         status = html.rebuilding(report, k, len(passes))
         numbers = gr.skip() if report.stage == "denoise" else html.results(view, passes)
         return (*sliders, status, numbers, *skips(3))
@@ -159,8 +160,10 @@ class Page:
 def reconstruction(view_state: gr.State, backend: Backend) -> None:
     """The view, inside an open `gr.Blocks`; it follows `view_state`, which holds a View or None."""
     page, do = _page(), Rebuild(backend)
+    page.rebuild.click(None, None, page.status, js=WAITING, **PRIVATE)
     running = page.rebuild.click(do.run, [view_state, *page.settings], page.out, **PRIVATE, **MODEL)
-    page.stop.click(do.stops.stopped, None, [page.status, page.stop], cancels=[running], **PRIVATE)
+    page.stop.click(None, None, None, cancels=[running], **PRIVATE)  # first: one follows the other
+    page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
     emptied = [page.kept, page.alone, page.status, page.results, page.stop, page.file]
     view_state.change(do.reset, view_state, emptied, **PRIVATE)  # what runs ends itself at its next report
     page.compare.change(_beside, page.compare, page.side, **PRIVATE, queue=False)

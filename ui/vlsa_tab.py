@@ -170,12 +170,19 @@ def _wire_chat(page: Page, do: Chat) -> None:
     how = [talk, s.temperature, s.top_p, s.length, s.penalty, s.seed]
     after = [page.chatbot, page.as_json, page.as_text]
     showing: dict[str, Any] = {"fn": do.show, "inputs": [talk, view, page.likes], "outputs": after, **QUICK}
+    back: dict[str, Any] = {
+        "fn": do.put_back, "inputs": [page.question, talk], "outputs": [page.question, talk], **QUICK,
+    }  # fmt: skip
     for event in begun:
         event.then(None, None, None, js=SHOW % "chat", **PRIVATE)
-        event.then(do.answer, how, page.chat, **PRIVATE, **MODEL).then(**showing)
+        answered = event.then(do.answer, how, page.chat, **PRIVATE, **MODEL)
+        answered.then(**back).then(**showing)
+        answered.failure(do.stop, talk, page.chat, **QUICK).then(
+            **back
+        )  # refused before it began: the queue is full, for one
     page.stop.click(None, None, None, js=HALTING, **PRIVATE)
-    page.stop.click(do.stop, talk, page.chat, **QUICK)
-    page.chatbot.undo(do.undo, talk, [talk, page.question, page.status], **PRIVATE).then(**showing)
+    page.stop.click(do.stop, talk, page.chat, **QUICK).then(**back)
+    page.chatbot.undo(do.undo, [talk, page.question], [talk, page.question, page.status], **PRIVATE).then(**showing)
     page.chatbot.clear(do.clear, talk, [talk, page.status], **PRIVATE).then(**showing)
     page.chatbot.like(do.like, [talk, page.likes], [page.likes, page.chatbot], **QUICK)
 

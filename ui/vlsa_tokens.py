@@ -15,7 +15,7 @@ from ui import render, theme
 from ui import vlsa_render as html
 from ui.backend import Backend
 from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, session_of, skips, warn
-from ui.vlsa_parts import Stops, Values, download, need, nothing_to_download, png
+from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
 
 OUT = 6  # outputs of TokenView.show and .predict: explorer, decoded, status, tokens, predicted, stop
 FIRST = "add one in the chat, then see its tokens here"
@@ -36,7 +36,8 @@ class TokenView:
     def show(self, view: View | None, request: gr.Request | None = None) -> Generator[Values, None, None]:
         """Encode the image. Yields explorer, decoded pictures, status, tokens, predicted, stop button."""
         try:
-            began, session = time.perf_counter(), session_of(request)
+            session = session_of(request)
+            began = self.stops.begin(session)
             yield (*skips(2), render.message(self.waiting()), *skips(3))
             values = self.encoded(need(view))
             yield self.ended(session) if self.stops.since(session, began) else values
@@ -71,7 +72,7 @@ class TokenView:
         """
         off = gr.Button(interactive=False)
         try:
-            image, began = need(view), time.perf_counter()
+            image, began = need(view), self.stops.begin(session_of(request))
             yield (*skips(2), render.message(self.waiting()), *skips(2), gr.Button(interactive=True))
             if found is None:
                 first = self.encoded(image)
@@ -104,10 +105,13 @@ class TokenView:
         pictures = gr.skip() if report.decoded is None else html.decoded(view, found, report)
         return layer, pictures, status, gr.skip(), report, gr.Button(interactive=not report.done)
 
-    def colours(self, view: View | None, row: float, column: float) -> Any:
+    def colours(self, view: View | None, row: float, column: float, request: gr.Request | None = None) -> Any:
         """True and predicted colours of the quarter whose top-left corner is the cell (row, column)."""
+        began, session = time.perf_counter(), session_of(request)
         try:
-            return html.colours(self.backend.pixels(need(view), (int(row), int(column))))
+            found = self.backend.pixels(need(view), (int(row), int(column)))
+            old = self.stops.since(session, began) and self.stops.replaced(session)
+            return gr.skip() if old else html.colours(found)
         except Exception as e:
             return render.notes([warn(e)], "bad")
 
@@ -165,11 +169,14 @@ class Page:
 def tokens(view_state: gr.State, backend: Backend) -> None:
     """The view, inside an open `gr.Blocks`; it follows `view_state`, which holds a View or None."""
     page, do = _page(), TokenView(backend)
+    for button, said in ((page.show, page.status), (page.predict, page.status), (page.predict_colours, page.colours)):
+        button.click(None, None, said, js=WAITING, **PRIVATE)
     shown = page.show.click(do.show, view_state, page.out, **PRIVATE, **MODEL)
     predicting = page.predict.click(do.predict, [view_state, page.found], page.out, **PRIVATE, **MODEL)
     for ended in (shown, predicting):
         ended.then(do.exports, [view_state, page.found, page.predicted], page.files, **PRIVATE)
-    page.stop.click(do.stops.stopped, None, [page.status, page.stop], cancels=[predicting], **PRIVATE)
+    page.stop.click(None, None, None, cancels=[predicting], **PRIVATE)  # first: one follows the other
+    page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
     where = [view_state, page.row, page.column]
     page.predict_colours.click(do.colours, where, page.colours, **PRIVATE, **MODEL)
     emptied = [*page.out, page.colours, *page.files]

@@ -239,7 +239,7 @@ def test_without_a_checkpoint_the_question_comes_back(mute: Chat, first: View) -
     assert len(asked) == CHAT and asked[0].busy and asked[2] == ""
     with pytest.warns(UserWarning, match="checkpoints/none"):
         *_, last = mute.answer(asked[0], *HOW)
-    assert last[0] == Conversation() and last[1] == [] and last[2] == ASKED and "Not answered" in last[5]
+    assert last[0] == Conversation(back=ASKED) and last[1] == [] and "Not answered" in last[5]
     with pytest.raises(gr.Error, match="checkpoints/none"):
         Api(mute.backend).ask(str(_saved(first, mute.folder)), ASKED)
 
@@ -277,10 +277,10 @@ def test_an_edit_arrives_as_it_was_written(mute: Chat, talk: Conversation) -> No
 def test_stop_takes_back_a_question_that_still_waits(mute: Chat, talk: Conversation) -> None:
     waiting = talk.ask("Third?", None)
     values = mute.stop(waiting)
-    assert values[0].turns == talk.turns and values[2] == "Third?" and "Stopped" in values[5]
+    assert values[0].turns == talk.turns and values[0].back == "Third?" and "Stopped" in values[5]
     assert list(mute.answer(values[0], *HOW)) == [(gr.skip(),) * CHAT]  # its turn in the queue comes to nothing
     *_, last = mute.answer(waiting, *HOW)  # the question was asked before Stop
-    assert "Stopped" in last[5] and last[2] == "Third?"
+    assert "Stopped" in last[5] and last[0].back == "Third?"
 
 
 def test_clearing_waits_for_the_answer(mute: Chat, talk: Conversation) -> None:
@@ -358,7 +358,7 @@ def test_the_length_limit_is_told(chat: Chat, first: View) -> None:
 def test_a_question_that_cannot_be_answered_comes_back(chat: Chat, first: View, question: str) -> None:
     with pytest.warns(UserWarning) as told:
         last = talked(chat, question, Conversation(), first)[-1]
-    assert last[2] == question and last[0] == Conversation() and "Something went wrong" not in str(told[0].message)
+    assert last[0] == Conversation(back=question) and "Something went wrong" not in str(told[0].message)
 
 
 def test_the_public_functions(chat: Chat, first: View) -> None:

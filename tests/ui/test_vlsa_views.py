@@ -219,7 +219,7 @@ def test_stop_belongs_to_a_session_and_another_image_ends_the_work_quietly() -> 
 def test_rebuilding_shows_the_preview_first_and_ends_with_a_file(looking: Backend, view: View) -> None:
     values = list(Rebuild(looking).run(view, 2, 1.0, 5, False, True))
     assert all(len(v) == REBUILT for v in values) and values[0][4] == 5
-    assert "Instant preview" in values[1][2] and values[1][0][0].size == values[1][0][1].size == view.image.size
+    assert "Instant preview" in values[1][2] and {p.size for p in values[1][0]["value"]} == {view.image.size}
     last = values[-1]
     assert "Done" in last[2] and values[-2][3].count("<tr>") == 1 + 4
     with Image.open(file_of(last[6])) as image:
