@@ -63,6 +63,7 @@ OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 assert len(NUMBERS) == COPIES
 SHARPNESS = 4.0  # of the words' meanings: the logit is so many times the projection on a name
+UNCONDITIONAL = 0.1  # share of denoised pictures without their condition, for classifier-free guidance
 PHOTOS = 0.12  # share of photographs
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
@@ -389,7 +390,10 @@ class VlsaStage:
         """L_rec, eq. (3), at a random noise level."""
         sigma = (0.02 + 0.98 * torch.rand(len(clean), generator=g)).to(clean.device)
         x = add_noise(clean, torch.randn(clean.shape, generator=g).to(clean.device), sigma)
-        return reconstruction_loss(clean, self.denoised(model, x, sigma, draft.float(), *model.epigone(v, p)))
+        tokens, pooled = model.epigone(v, p)
+        free = (torch.rand(len(clean), generator=g) < UNCONDITIONAL).to(clean.device)
+        tokens, pooled = tokens.masked_fill(free[:, None, None], 0), pooled.masked_fill(free[:, None], 0)
+        return reconstruction_loss(clean, self.denoised(model, x, sigma, draft.float(), tokens, pooled))
 
     def denoised(self, model: Any, x: Tensor, sigma: Tensor, draft: Tensor, tokens: Tensor, pooled: Tensor) -> Tensor:
         cover = self.cover[None].expand(len(x), -1, -1, -1)

@@ -283,6 +283,23 @@ def test_stop_takes_back_a_question_that_still_waits(mute: Chat, talk: Conversat
     assert "Stopped" in last[5] and last[0].back == "Third?"
 
 
+def test_what_was_typed_meanwhile_stays_above_a_question_that_comes_back(mute: Chat, talk: Conversation) -> None:
+    stopped = mute.stop(talk.ask("Third?", None))[0]
+    box, kept = mute.put_back("A draft", stopped)
+    assert box == "A draft\nThird?" and kept.back == "" and kept.turns == talk.turns
+    assert mute.put_back("A draft", kept) == (gr.skip(), gr.skip())
+    assert mute.undo(talk, "A draft")[1].startswith("A draft\n")
+
+
+def test_a_refused_picture_is_shown_again_and_never_skipped(mute: Chat, first: View) -> None:
+    """A skipped picture would lose the check of what is uploaded next."""
+    with pytest.warns(UserWarning):
+        values = mute.look_at_drawing("", Conversation(), first)
+    assert values[0] == gr.skip() and values[1] is first.image
+    with pytest.warns(UserWarning):
+        assert mute.look_at_example(Conversation(), None, gr.EventData(None, {"index": -1}))[1] is None
+
+
 def test_clearing_waits_for_the_answer(mute: Chat, talk: Conversation) -> None:
     assert mute.clear(talk)[0] == Conversation()
     with pytest.warns(UserWarning, match="still being written"):

@@ -216,6 +216,38 @@ def test_stop_belongs_to_a_session_and_another_image_ends_the_work_quietly() -> 
     assert len(stops._pressed) == 1000 and stops.since("1999", began)
 
 
+def test_a_stop_says_no_more_when_new_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the sleep between two sayings is shortened."""
+    monkeypatch.setattr("ui.vlsa_parts.LATE_S", (0.0, 0.0, 0.0))
+    stops = Stops("Rebuild")
+    request = gr.Request(session_hash="a")
+    assert len(list(stops.stopped(request))) == 4
+    said = stops.stopped(request)
+    next(said)
+    began = stops.begin("a")
+    assert list(said) == [] and not stops.since("a", began)
+    stops.press("a", quiet=True)
+    assert stops.since("a", began)  # and the new work can be ended
+
+
+def test_colours_of_an_image_that_has_gone_are_not_shown(looking: Backend, view: View) -> None:
+    tokens = TokenView(looking)
+    tokens.backend = GoneMeanwhile(looking, tokens)  # type: ignore[assignment]
+    assert tokens.colours(view, 0, 0) == gr.skip()
+
+
+class GoneMeanwhile:
+    """The backend, while whose work another image comes."""
+
+    def __init__(self, backend: Backend, tokens: TokenView) -> None:
+        self.backend, self.tokens = backend, tokens
+
+    def pixels(self, view: View, at: tuple[int, int]) -> Pixels:
+        found = self.backend.pixels(view, at)
+        self.tokens.reset(None)
+        return found
+
+
 def test_rebuilding_shows_the_preview_first_and_ends_with_a_file(looking: Backend, view: View) -> None:
     values = list(Rebuild(looking).run(view, 2, 1.0, 5, False, True))
     assert all(len(v) == REBUILT for v in values) and values[0][4] == 5
