@@ -283,12 +283,13 @@ def parser(description: str) -> argparse.ArgumentParser:
     p.add_argument("--minutes", type=float)
     p.add_argument("--threads", type=int)
     p.add_argument("--lr", type=float)
+    p.add_argument("--warmup", type=int, help="steps until the learning rate is at its peak")
     p.add_argument("--eval-every", type=int, help="steps between two measurements")
     return p
 
 
 def chosen(configs: dict[str, RunConfig], args: argparse.Namespace) -> RunConfig:
     """The named configuration with the command line's overrides."""
-    names = ("steps", "batch", "minutes", "threads", "lr", "eval_every")
+    names = ("steps", "batch", "minutes", "threads", "lr", "warmup", "eval_every")
     given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
     return dataclasses.replace(configs[args.config], **given)

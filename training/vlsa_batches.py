@@ -211,6 +211,15 @@ class Talk:
         return Talk(**{k: v.to(device) for k, v in vars(self).items()})
 
 
+# Exchanges of a conversation come in random order, and what does not fit is left out; these come sooner, because they
+# are short and say most about what the image shows, or later.
+SOONER = {
+    KINDS.index(k): x
+    for k, x in {
+        "background_colour": 0.7, "count": 0.5, "presence": 0.3, "objects": 0.2, "short_caption": 0.2,
+        "text_presence": -0.2, "text_colour": -0.3, "read_where": -0.4, "text_place": -0.4, "relation": -0.4,
+    }.items()
+}  # fmt: skip
 SHORT = {KINDS.index(k): 2.5 for k in ("presence", "count", "text_presence", "any_text", "background_colour")}
 
 
@@ -226,8 +235,10 @@ class Talker:
         """(question, answer, weight, kind) in the order in which they are asked."""
         c = data.conversations
         chosen = []
-        for e in rng.permutation(EXCHANGES):
-            k = row * EXCHANGES + int(e)
+        first = row * EXCHANGES
+        places = [rng.random() - SOONER.get(int(kind), 0.0) for kind in c.kinds[first : first + EXCHANGES]]
+        for e in np.argsort(places):
+            k = first + int(e)
             kind = int(c.kinds[k])
             chosen.append((c.questions[k].tolist(), c.answers[k].tolist(), SHORT.get(kind, 1.0), kind))
         if requests is not None:
