@@ -225,16 +225,17 @@ def _merge(folder: Path, starts: list[int]) -> None:
         p.unlink()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a data set of posters.")
-    parser.add_argument("--n", type=int, required=True, help="number of posters")
-    parser.add_argument("--seed", type=int, default=1)
+def main(kind: str = "posters", seed: int = 1) -> None:
+    """The command line of a kind of data set (see `generate`), whose seed is `seed` where none is given."""
+    parser = argparse.ArgumentParser(description=f"Make a data set of {kind}.")
+    parser.add_argument("--n", type=int, required=True, help=f"number of {kind}")
+    parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--out", required=True, help="folder of the data set")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--assets", help="folder of the asset cache")
     args = parser.parse_args()
-    generate(args.n, args.seed, args.split, args.out, args.workers, args.assets)
+    generate(args.n, args.seed, args.split, args.out, args.workers, args.assets, kind)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Usage: python -m training.data.pages --n 8000 --seed 5 --split train --out DIR -
 
 from __future__ import annotations
 
-import argparse
 import random
 
 from pipelines.colours import COLOURS, contrast, name_of, to_hex, to_rgb
@@ -18,7 +17,7 @@ from training.data import phrases as bank
 from training.data.assets import Assets
 from training.data.english import with_article
 from training.data.scenes import all_fonts
-from training.data.splits import SPLITS, Split, in_split
+from training.data.splits import Split, in_split
 
 BACKGROUNDS = ("plain", "plain", "gradient", "stripes", "dots", "split", "border")
 ALIGNS: tuple[Align, ...] = ("left", "center", "center", "right")
@@ -87,17 +86,5 @@ def page(rng: random.Random, assets: Assets, split: Split = "train") -> dataset.
     return dataset.Poster(image, layout, layout.prompt, layout.caption, "words", (), None, {}, phrase(ground))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a data set of pages.")
-    parser.add_argument("--n", type=int, required=True, help="number of pages")
-    parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--split", choices=SPLITS, default="train")
-    parser.add_argument("--out", required=True, help="folder of the data set")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--assets", help="folder of the asset cache")
-    args = parser.parse_args()
-    dataset.generate(args.n, args.seed, args.split, args.out, args.workers, args.assets, kind="pages")
-
-
 if __name__ == "__main__":
-    main()
+    dataset.main("pages", seed=5)

@@ -8,7 +8,6 @@ Usage: python -m training.data.shelves --n 8000 --seed 6 --split train --out DIR
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections import Counter
 
@@ -19,7 +18,7 @@ from training.data.arrange import OBJECT_STYLES
 from training.data.assets import Assets, ObjectInfo
 from training.data.pages import background, fonts_of, phrase, words
 from training.data.scenes import GROUP_WEIGHTS, countable, drawable
-from training.data.splits import SPLITS, Split, combination, in_split
+from training.data.splits import Split, combination, in_split
 
 COPIES, COPY_WEIGHTS = (1, 2, 3, 4, 5), (40, 18, 18, 16, 8)
 MOST = 12  # objects of a shelf
@@ -87,17 +86,5 @@ def shelf(rng: random.Random, assets: Assets, split: Split = "train") -> dataset
     return dataset.Poster(image, layout, layout.prompt, layout.caption, "objects", counted, None, names, phrase(ground))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a data set of shelves.")
-    parser.add_argument("--n", type=int, required=True, help="number of shelves")
-    parser.add_argument("--seed", type=int, default=6)
-    parser.add_argument("--split", choices=SPLITS, default="train")
-    parser.add_argument("--out", required=True, help="folder of the data set")
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--assets", help="folder of the asset cache")
-    args = parser.parse_args()
-    dataset.generate(args.n, args.seed, args.split, args.out, args.workers, args.assets, kind="shelves")
-
-
 if __name__ == "__main__":
-    main()
+    dataset.main("shelves", seed=6)
