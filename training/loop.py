@@ -207,11 +207,14 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
 
 
 def parameter_groups(model: nn.Module, lr: float, rates: dict[str, float]) -> list[dict[str, Any]]:
-    """What learns, for the optimiser: a group of its own, at `lr` times its factor, for each part in `rates`."""
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    groups = [{"params": [p for n, p in named if n.split(".")[0] == k], "lr": lr * x} for k, x in rates.items()]
-    groups.append({"params": [p for n, p in named if n.split(".")[0] not in rates]})
-    return [g for g in groups if g["params"]]
+    """What learns, for the optimiser, in groups: `lr` times the factor of the first of `rates` that is a part of a
+    parameter's name ("vlm", "lora_B"), and plainly `lr` where none is.
+    """
+    groups: dict[str, dict[str, Any]] = {k: {"params": [], "lr": lr * x} for k, x in {**rates, "": 1.0}.items()}
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            groups[next((k for k in rates if k in name.split(".")), "")]["params"].append(p)
+    return [g for g in groups.values() if g["params"]]
 
 
 def mean_over_processes(params: list[nn.Parameter], seconds: float, processes: int) -> float:

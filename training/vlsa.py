@@ -299,7 +299,7 @@ class VlsaStage:
             return s, None
         n = max(1, round(self.shape.talk * len(rows)))
         requests = self.requests(s, n) if self.shape.cognition else None
-        return s, self.talker.talk(data, rows[:n], rng, requests)
+        return s, self.talker.talk(data.conversations, rows[:n], rng, requests)
 
     @torch.no_grad()
     def requests(self, s: Sight, n: int) -> list[Requests] | None:
@@ -437,7 +437,7 @@ class VlsaStage:
         self._measure_pictures(model, s, v, metrics)
         if self.shape.rebuild:
             return
-        talk = self.examiner.talk(self.test, rows, rng, self.requests(s, len(rows))).to(self.device)
+        talk = self.examiner.talk(self.test.conversations, rows, rng, self.requests(s, len(rows))).to(self.device)
         logits, ids = model.vlm(v, talk.ids, talk.mask, talk.answers, self.among, talk.turn)
         right = logits.argmax(-1) == ids
         metrics.setdefault("nll", []).append(float(F.cross_entropy(logits, ids)))

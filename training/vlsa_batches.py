@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipelines.colours import COLOURS
-from pipelines.images import from_uint8
+from pipelines.images import from_uint8, to_uint8
 from pipelines.vlsa.cognition import Requests
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS, TILE
@@ -165,7 +165,7 @@ def cell_grounds(picture: Tensor) -> Tensor:
     """(B, 3, 256, 256) in [-1, 1] -> (B, 64): the named colour nearest to the median of each cell."""
     side = picture.shape[-1] // CELLS
     cells = picture[..., ::4, ::4].unfold(2, side // 4, side // 4).unfold(3, side // 4, side // 4)
-    median = (cells.flatten(4).median(-1).values.flatten(2).mT + 1) * 127.5  # (B, 64, 3)
+    median = to_uint8(cells.flatten(4).median(-1).values).flatten(1, 2).float()  # (B, 64, 3)
     named = torch.tensor(list(COLOURS.values()), dtype=torch.float32)
     return torch.cdist(median, named[None].expand(len(median), -1, -1)).argmin(-1)
 
@@ -226,30 +226,36 @@ SHORT = {KINDS.index(k): 2.5 for k in ("presence", "count", "text_presence", "an
 class Talker:
     """Lays exchanges out as chat turns of at most `length` tokens, with cognition's requests between them."""
 
-    def __init__(self, speller: Speller, length: int, cognition: float = 0.0, weight: float = 0.3) -> None:
+    def __init__(
+        self, speller: Speller, length: int, cognition: float = 0.0, weight: float = 0.3,
+        kinds: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
+        """kinds: the only ones that are asked; None = all."""
         self.speller, self.length, self.cognition, self.weight = speller, length, cognition, weight
+        self.kinds = None if kinds is None else {KINDS.index(k) for k in kinds}
 
     def turns(
-        self, data: Pictures, row: int, rng: np.random.Generator, requests: Requests | None
+        self, c: Conversations, row: int, rng: np.random.Generator, requests: Requests | None
     ) -> list[tuple[list[int], list[int], float, int]]:
         """(question, answer, weight, kind) in the order in which they are asked."""
-        c = data.conversations
         chosen = []
         first = row * EXCHANGES
         places = [rng.random() - SOONER.get(int(kind), 0.0) for kind in c.kinds[first : first + EXCHANGES]]
         for e in np.argsort(places):
             k = first + int(e)
             kind = int(c.kinds[k])
+            if self.kinds is not None and kind not in self.kinds:
+                continue
             chosen.append((c.questions[k].tolist(), c.answers[k].tolist(), SHORT.get(kind, 1.0), kind))
         if requests is not None:
             for ask in (requests.codes, requests.colours_at):
                 if rng.random() < self.cognition:
                     question, answer = ask(rng)
                     turn = (self.speller.encode(question), answer, self.weight, -1)
-                    chosen.insert(int(rng.integers(0, 5)), turn)
+                    chosen.insert(int(rng.integers(0, 5)), turn)  # among the first, which surely fit
         return chosen
 
-    def talk(self, data: Pictures, rows: np.ndarray, rng: np.random.Generator, requests: Sequence[Requests] | None):
+    def talk(self, c: Conversations, rows: np.ndarray, rng: np.random.Generator, requests: Sequence[Requests] | None):
         """The conversations of pictures `rows`; `requests` are theirs."""
         n, s = len(rows), self.speller
         out = Talk(
@@ -262,7 +268,7 @@ class Talker:
         )
         for i, row in enumerate(rows):
             at = 0
-            for q, a, weight, kind in self.turns(data, int(row), rng, requests[i] if requests else None):
+            for q, a, weight, kind in self.turns(c, int(row), rng, requests[i] if requests else None):
                 head = [*(s.next if at else []), *s.ask, *q, *s.answer]
                 tail = [*a, *s.end]
                 if at + len(head) + len(tail) > self.length:

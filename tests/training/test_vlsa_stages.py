@@ -43,7 +43,9 @@ from training.vlsa_batches import (
     load_pictures,
     sight,
 )
+from training.vlsa_chat import ChatStage
 from training.vlsa_data import CLASSES, LETTERS, load_marks, prepare, save_conversations
+from training.vlsa_embed import embed, load_embedded
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +150,9 @@ def test_frames_agree_with_the_app() -> None:
 def test_conversations_are_turns_with_answers_marked(posters: Path, speller: Speller) -> None:
     data = load_pictures(posters)
     requests = [Requests(np.zeros((32, 32), np.int64), np.zeros((8, 8, 3), np.uint8), 49152)] * 2
-    talk = Talker(speller, 160, cognition=1.0).talk(data, np.array([0, 1]), np.random.default_rng(0), requests)
+    talk = Talker(speller, 160, cognition=1.0).talk(
+        data.conversations, np.array([0, 1]), np.random.default_rng(0), requests
+    )
     assert talk.ids.shape == (2, 160) and talk.answers.any(1).all() and (talk.answers <= talk.mask).all()
     told = speller.decode(talk.ids[0][talk.mask[0]].clamp_max(49151).tolist())
     assert told.startswith("user\n") and "assistant\n" in told
@@ -225,8 +229,33 @@ def test_what_rebuilds_can_learn_alone(tmp_path: Path, posters: Path) -> None:
 def test_parts_may_learn_at_rates_of_their_own(posters: Path) -> None:
     model = stage(3, posters, None).modules()
     slow, rest = parameter_groups(model, 1e-3, {"vision": 0.4})
-    assert slow["lr"] == pytest.approx(4e-4) and "lr" not in rest
+    assert slow["lr"] == pytest.approx(4e-4) and rest["lr"] == 1e-3
     assert len(slow["params"]) + len(rest["params"]) == sum(p.requires_grad for p in model.parameters())
+
+
+def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codebook: Path) -> None:
+    """V is computed once, by the weights of a run, and only LoRA and the visual words change."""
+    run = tmp_path / "2"
+    fit(stage(2, posters, codebook), config(), run)
+    embed(load_pictures(posters), run, codebook, run / "embedded" / posters.name, plain=True)
+    (run / "embedded" / posters.name / "done").unlink()
+    with pytest.raises(FileNotFoundError, match="vlsa_embed"):
+        load_embedded(run, posters)
+    embed(load_pictures(posters), run, codebook, run / "embedded" / posters.name, plain=True)
+    data = load_embedded(run, posters)
+    assert data.v.shape == (6, 64, 32) and data.v.any() and data.colours.any() and data.codes.max() < 1024
+    made = ChatStage(run, [data], None, data, 96, sizes=recipe.SMOKE_SIZES, rates={"lora_B": 4.0})
+    fit(made, config(), tmp_path / "3")
+    moved = {n: _changed(run, tmp_path / "3", n) for n in ("vision", "perceiver", "preview", "words", "lora")}
+    assert moved == {"vision": False, "perceiver": False, "preview": False, "words": True, "lora": True}
+    assert float(rows(tmp_path / "3")[-1]["nll"]) > 0
+    load_part("words", tmp_path / "3")
+
+
+def test_a_curriculum_asks_only_some_kinds(posters: Path, speller: Speller) -> None:
+    data = load_pictures(posters).conversations
+    talk = Talker(speller, 192, kinds=("presence", "read")).talk(data, np.arange(6), np.random.default_rng(0), None)
+    assert {KINDS[int(k)] for k in talk.kind[talk.answers]} == {"presence", "read"}
 
 
 @pytest.mark.parametrize("changes", [{"tiles": False}, {"reconstruct": False}, {"denoiser": False}])

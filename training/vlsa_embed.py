@@ -1,0 +1,122 @@
+"""V of every picture, computed once by weights that stay, and the truth that cognition's requests are answered from.
+
+    python -m training.vlsa_embed --run RUN --data DIR ... [--plain]
+
+writes RUN/embedded/<name of DIR>/: v.npy (N, 64, width) float16, codes.npy (N, 32, 32) uint16 and colours.npy (N, 8, 8,
+3) uint8. With them a step of `training.vlsa_chat` costs what its language model costs. What is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipelines.images import to_uint8
+from pipelines.models.perceiver import encode_views
+from pipelines.vlsa.cognition import cell_colours
+from pipelines.vlsa.loaders import load_part
+from pipelines.vlsa.types import CELLS, CODE_GRID
+from training.vlsa_batches import FRAMES, Pictures, load_pictures, sight
+from training.vlsa_data import Conversations, load_conversations
+
+CHUNK = 32  # pictures at a time, of one frame
+OTHER = 0.2  # share of chunks in another frame than 2 x 2 tiles
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A data set as the language model meets it: V (N, 64, width) float16, codes (N, 32, 32) and colours (N, 8, 8, 3)
+    of the pictures, and their conversations.
+    """
+
+    v: np.ndarray
+    codes: np.ndarray
+    colours: np.ndarray
+    conversations: Conversations
+
+    def __len__(self) -> int:
+        return len(self.v)
+
+
+def load_embedded(run: Path, data: Path) -> Embedded:
+    """What `embed` wrote for a data set.
+
+    Raises:
+        FileNotFoundError: it has not been embedded by this run.
+    """
+    folder = run / "embedded" / data.name
+    if not (folder / "done").exists():
+        raise FileNotFoundError(f"{folder} is missing or unfinished; run training.vlsa_embed on {data} first.")
+    v, codes, colours = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("v", "codes", "colours"))
+    return Embedded(v, codes, colours, load_conversations(data))
+
+
+def frame_of(rng: np.random.Generator, plain: bool) -> tuple[tuple[int, int], tuple[float, float]]:
+    """Tile rows and columns of a chunk, and how much of them its pictures fill."""
+    if plain or rng.random() > OTHER:
+        return (2, 2), (1.0, 1.0)
+    fill = (float(rng.uniform(0.7, 1)), float(rng.uniform(0.7, 1))) if rng.random() < 0.5 else (1.0, 1.0)
+    return FRAMES[int(rng.integers(len(FRAMES)))], fill
+
+
+@torch.no_grad()
+def embed(
+    data: Pictures, run: Path, checkpoints: Path, folder: Path, plain: bool, limit: int | None = None, seed: int = 0
+) -> None:
+    """Write a data set's `Embedded` files.
+
+    Args:
+        run: with the parts `vision` and `perceiver`. checkpoints: where `vq` is. plain: every picture in 2 x 2 tiles.
+        limit: only so many pictures, from the first.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    vision, perceiver = (load_part(name, run).to(device).eval() for name in ("vision", "perceiver"))
+    vq = load_part("vq", checkpoints).to(device, memory_format=torch.channels_last).eval()
+    n, width = min(len(data), limit or len(data)), perceiver.config.width
+    folder.mkdir(parents=True, exist_ok=True)
+    shapes = {"v": ((n, CELLS**2, width), "f2"), "codes": ((n, CODE_GRID, CODE_GRID), "u2"),
+              "colours": ((n, CELLS, CELLS, 3), "u1")}  # fmt: skip
+    out = {
+        k: np.lib.format.open_memmap(folder / f"{k}.npy", mode="w+", dtype=d, shape=s) for k, (s, d) in shapes.items()
+    }
+    rng = np.random.default_rng((seed, 83))
+    order = np.arange(n) if plain else rng.permutation(n)
+    for i in range(0, n, CHUNK):
+        rows = order[i : i + CHUNK]
+        s = sight(data, rows, *frame_of(rng, plain)).to(device)
+        with torch.autocast(device, torch.bfloat16):
+            v_lo, v_hi = encode_views(vision.vision, s.snapshot, s.tiles)
+            v, _, _ = perceiver(v_lo, v_hi, s.centres)
+            codes = vq.indices(s.picture.contiguous(memory_format=torch.channels_last))
+        out["v"][rows] = v.float().cpu().numpy().astype(np.float16)
+        out["codes"][rows] = codes.cpu().numpy()
+        out["colours"][rows] = [cell_colours(p) for p in to_uint8(s.picture).cpu().numpy()]
+    for array in out.values():
+        array.flush()
+    (folder / "done").touch()
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--run", type=Path, required=True, help="folder with vision and perceiver")
+    p.add_argument("--data", type=Path, nargs="+", required=True)
+    p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
+    p.add_argument("--plain", action="store_true", help="every picture in 2 x 2 tiles, as for what is held out")
+    p.add_argument("--limit", type=int, help="only so many pictures of each data set")
+    p.add_argument("--threads", type=int)
+    args = p.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    for data in args.data:
+        folder = args.run / "embedded" / data.name
+        if not (folder / "done").exists():
+            embed(load_pictures(data), args.run, args.checkpoints, folder, args.plain, args.limit)
+            print(folder, flush=True)
+
+
+if __name__ == "__main__":
+    main()
