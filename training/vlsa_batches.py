@@ -22,6 +22,7 @@ from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversati
 COLUMNS = 4  # upright strips of a tile token
 COPIES = 6  # more count as this many
 SLOTS = 8  # letters that a cell's probe may hold
+COLOUR_NAMES = list(COLOURS)
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
 SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
 
@@ -223,19 +224,49 @@ SOONER = {
 SHORT = {KINDS.index(k): 2.5 for k in ("presence", "count", "text_presence", "any_text", "background_colour")}
 
 
+@dataclass(frozen=True)
+class Cells:
+    """What each cell of one picture shows, in words: `objects` (64,) and `grounds` (64,) as in `Sight`."""
+
+    objects: np.ndarray
+    grounds: np.ndarray
+    names: Sequence[str]
+
+    def row(self, rng: np.random.Generator) -> tuple[str, str]:
+        """A question about a random row of cells and its answer, from left to right: objects, and colours elsewhere.
+        It says in one answer what eight tokens hold, and so teaches the language model where to look.
+        """
+        row = int(rng.integers(0, CELLS))
+        cells = range(row * CELLS, (row + 1) * CELLS)
+        said = [
+            self.names[o - 1] if o > 0 else COLOUR_NAMES[g]
+            for o, g in ((self.objects[k], self.grounds[k]) for k in cells)
+        ]
+        return f"What is in row {row + 1}?", ", ".join(said)
+
+
 class Talker:
-    """Lays exchanges out as chat turns of at most `length` tokens, with cognition's requests between them."""
+    """Lays exchanges out as chat turns of at most `length` tokens, with cognition's requests between them.
+
+    Args:
+        cognition: chance of a request for codes, and of one for colours. weight: of their tokens. kinds: the only
+        ones that are asked; None = all. rows: how many rows of cells are asked for where they are known.
+    """
 
     def __init__(
         self, speller: Speller, length: int, cognition: float = 0.0, weight: float = 0.3,
-        kinds: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None, rows: int = 0,
     ) -> None:  # fmt: skip
-        """kinds: the only ones that are asked; None = all."""
-        self.speller, self.length, self.cognition, self.weight = speller, length, cognition, weight
+        self.speller, self.length, self.cognition, self.weight, self.rows = speller, length, cognition, weight, rows
         self.kinds = None if kinds is None else {KINDS.index(k) for k in kinds}
 
     def turns(
-        self, c: Conversations, row: int, rng: np.random.Generator, requests: Requests | None
+        self,
+        c: Conversations,
+        row: int,
+        rng: np.random.Generator,
+        requests: Requests | None,
+        cells: Cells | None = None,
     ) -> list[tuple[list[int], list[int], float, int]]:
         """(question, answer, weight, kind) in the order in which they are asked."""
         chosen = []
@@ -253,10 +284,17 @@ class Talker:
                     question, answer = ask(rng)
                     turn = (self.speller.encode(question), answer, self.weight, -1)
                     chosen.insert(int(rng.integers(0, 5)), turn)  # among the first, which surely fit
+        for _ in range(self.rows if cells is not None else 0):
+            question, told = cells.row(rng)
+            turn = (self.speller.encode(question), self.speller.encode(told), 1.0, -1)
+            chosen.insert(int(rng.integers(0, 3)), turn)
         return chosen
 
-    def talk(self, c: Conversations, rows: np.ndarray, rng: np.random.Generator, requests: Sequence[Requests] | None):
-        """The conversations of pictures `rows`; `requests` are theirs."""
+    def talk(
+        self, c: Conversations, rows: np.ndarray, rng: np.random.Generator, requests: Sequence[Requests] | None,
+        cells: Sequence[Cells] | None = None,
+    ) -> Talk:  # fmt: skip
+        """The conversations of pictures `rows`; `requests` and `cells` are theirs."""
         n, s = len(rows), self.speller
         out = Talk(
             torch.zeros(n, self.length, dtype=torch.long),
@@ -268,7 +306,9 @@ class Talker:
         )
         for i, row in enumerate(rows):
             at = 0
-            for q, a, weight, kind in self.turns(c, int(row), rng, requests[i] if requests else None):
+            for q, a, weight, kind in self.turns(
+                c, int(row), rng, requests[i] if requests else None, cells[i] if cells else None
+            ):
                 head = [*(s.next if at else []), *s.ask, *q, *s.answer]
                 tail = [*a, *s.end]
                 if at + len(head) + len(tail) > self.length:

@@ -33,7 +33,7 @@ from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa import PHOTOS, SMOKE_SIZES, WATCHED, answers_right, cognition_figures
-from training.vlsa_batches import Talk, Talker
+from training.vlsa_batches import Cells, Talk, Talker
 from training.vlsa_embed import Embedded, load_embedded
 
 CONFIGS = {
@@ -48,28 +48,33 @@ class ChatStage:
     """Held out: conversations about pictures of the test split, read by teacher forcing as in `training.vlsa`.
 
     Args:
-        run: the earlier run. sizes: of tiny models (tests). cognition: chance of each of the two requests in a
-        conversation. length: most tokens of one. kinds: the only ones that are asked; None = all.
+        run: the earlier run, which embedded the data. language: run whose LoRA is gone on with instead of its.
+        cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
+        ones that are asked; None = all. rows: of cells that are asked for. rates: see
+        `training.loop.parameter_groups`. sizes: of tiny models (tests).
     """
 
     name = "vlsa-chat"
 
     def __init__(
         self, run: Path, posters: Sequence[Embedded], photos: Embedded | None, test: Embedded, length: int = 192,
-        cognition: float = 0.5, kinds: Sequence[str] | None = None, sizes: dict[str, dict[str, Any]] | None = None,
-        compile_layers: bool = False, rates: dict[str, float] | None = None,
+        cognition: float = 0.5, kinds: Sequence[str] | None = None, rows: int = 0,
+        language: Path | None = None, rates: dict[str, float] | None = None,
+        sizes: dict[str, dict[str, Any]] | None = None, compile_layers: bool = False,
     ) -> None:  # fmt: skip
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
         self.sizes, self.compile_layers, self.rates = sizes or {}, compile_layers, rates or {}
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.state = torch.load(run / "all.pt")
-        self.rank = json.loads((run / "lora" / "config.json").read_text())["rank"]
+        spoken = torch.load(language / "all.pt") if language else self.state
+        self.lora = spoken["lora"] if spoken["layers"] is None else {}  # the small decoder's belongs to other inputs
+        self.rank = json.loads(((language or run) / "lora" / "config.json").read_text())["rank"]
         source = get_preset("mini").language_model
         assert source is not None
         tokenizer = load_language_tokenizer(source)
         self.vocabulary = len(tokenizer)
         speller = Speller(tokenizer)
-        self.talker = Talker(speller, length, cognition, kinds=kinds)
+        self.talker = Talker(speller, length, cognition, kinds=kinds, rows=rows)
         self.examiner = Talker(speller, length, 0.5)
 
     def modules(self) -> nn.Module:
@@ -79,7 +84,7 @@ class ChatStage:
         words.load_state_dict(self.state["words"])
         model = VisionLanguageModel(with_lora(base, self.rank), words).to(self.device)
         language: Any = model.language
-        language.load_state_dict(self.state["lora"], strict=False)
+        language.load_state_dict(self.lora, strict=False)
         for name, p in language.named_parameters():
             p.requires_grad_("lora_" in name)
         language.get_base_model().set_attn_implementation("eager")  # the faster backward pass on a CPU
@@ -99,7 +104,9 @@ class ChatStage:
     def draw(self, data: Embedded, rows: np.ndarray, talker: Talker, rng: np.random.Generator) -> tuple[Tensor, Talk]:
         requests = [Requests(data.codes[r].astype(int), data.colours[r], self.vocabulary) for r in rows]
         v = torch.from_numpy(np.stack([data.v[r] for r in rows])).float()
-        return v, talker.talk(data.conversations, rows, rng, requests)
+        known = len(data.names) > 0
+        cells = [Cells(data.objects[r], data.grounds[r], data.names) for r in rows] if known else None
+        return v, talker.talk(data.conversations, rows, rng, requests, cells)
 
     def loss(self, model: Any, batch: tuple[Tensor, Talk], generator: torch.Generator):
         v, talk = batch[0].to(self.device), batch[1].to(self.device)
@@ -144,17 +151,19 @@ def main() -> None:
     p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
     p.add_argument("--photos", type=Path)
     p.add_argument("--earlier", type=Path, required=True, help="run that embedded them and trained the rest")
+    p.add_argument("--language", type=Path, help="run of stage III or of this recipe whose LoRA is gone on with")
     p.add_argument("--length", type=int, default=192, help="most tokens of a conversation")
     p.add_argument("--cognition", type=float, default=0.5, help="chance of each request for codes and colours")
     p.add_argument("--kinds", nargs="+", choices=KINDS, help="the only kinds of question that are asked")
+    p.add_argument("--rows", type=int, default=0, help="rows of cells that a conversation asks for")
     p.add_argument("--gain", type=float, default=1.0, help="learning rate of LoRA's B beside the others'")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     args = p.parse_args()
     photos = load_embedded(args.earlier, args.photos) if args.photos else None
     stage = ChatStage(
         args.earlier, [load_embedded(args.earlier, d) for d in args.posters], photos,
-        load_embedded(args.earlier, args.held_out), args.length, args.cognition, args.kinds,
-        SMOKE_SIZES if args.config == "smoke" else None, args.compile, {"lora_B": args.gain},
+        load_embedded(args.earlier, args.held_out), args.length, args.cognition, args.kinds, args.rows,
+        args.language, {"lora_B": args.gain}, SMOKE_SIZES if args.config == "smoke" else None, args.compile,
     )  # fmt: skip
     fit(stage, chosen(CONFIGS, args), args.out)
 

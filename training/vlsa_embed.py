@@ -2,8 +2,9 @@
 
     python -m training.vlsa_embed --run RUN --data DIR ... [--plain]
 
-writes RUN/embedded/<name of DIR>/: v.npy (N, 64, width) float16, codes.npy (N, 32, 32) uint16 and colours.npy (N, 8, 8,
-3) uint8. With them a step of `training.vlsa_chat` costs what its language model costs. What is there is not made again.
+writes RUN/embedded/<name of DIR>/: v.npy (N, 64, width) float16, codes.npy (N, 32, 32) uint16, colours.npy (N, 8, 8, 3)
+uint8, and objects.npy (N, 64) int16 and grounds.npy (N, 64) uint8 as in `training.vlsa_batches.Sight`. With them a step
+of `training.vlsa_chat` costs what its language model costs. What is there is not made again.
 """
 
 from __future__ import annotations
@@ -21,21 +22,25 @@ from pipelines.vlsa.cognition import cell_colours
 from pipelines.vlsa.loaders import load_part
 from pipelines.vlsa.types import CELLS, CODE_GRID
 from training.vlsa_batches import FRAMES, Pictures, load_pictures, sight
-from training.vlsa_data import Conversations, load_conversations
+from training.vlsa_data import Conversations, load_conversations, load_names
 
 CHUNK = 32  # pictures at a time, of one frame
+ARRAYS = {"v": "f2", "codes": "u2", "colours": "u1", "objects": "i2", "grounds": "u1"}
 OTHER = 0.2  # share of chunks in another frame than 2 x 2 tiles
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A data set as the language model meets it: V (N, 64, width) float16, codes (N, 32, 32) and colours (N, 8, 8, 3)
-    of the pictures, and their conversations.
+    """A data set as the language model meets it: V (N, 64, width) float16, codes (N, 32, 32), colours (N, 8, 8, 3),
+    objects (N, 64) and grounds (N, 64) of the pictures, names of objects, and conversations.
     """
 
     v: np.ndarray
     codes: np.ndarray
     colours: np.ndarray
+    objects: np.ndarray
+    grounds: np.ndarray
+    names: list[str]
     conversations: Conversations
 
     def __len__(self) -> int:
@@ -51,8 +56,8 @@ def load_embedded(run: Path, data: Path) -> Embedded:
     folder = run / "embedded" / data.name
     if not (folder / "done").exists():
         raise FileNotFoundError(f"{folder} is missing or unfinished; run training.vlsa_embed on {data} first.")
-    v, codes, colours = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("v", "codes", "colours"))
-    return Embedded(v, codes, colours, load_conversations(data))
+    arrays = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in ARRAYS}
+    return Embedded(**arrays, names=load_names(data), conversations=load_conversations(data))
 
 
 def frame_of(rng: np.random.Generator, plain: bool) -> tuple[tuple[int, int], tuple[float, float]]:
@@ -78,10 +83,13 @@ def embed(
     vq = load_part("vq", checkpoints).to(device, memory_format=torch.channels_last).eval()
     n, width = min(len(data), limit or len(data)), perceiver.config.width
     folder.mkdir(parents=True, exist_ok=True)
-    shapes = {"v": ((n, CELLS**2, width), "f2"), "codes": ((n, CODE_GRID, CODE_GRID), "u2"),
-              "colours": ((n, CELLS, CELLS, 3), "u1")}  # fmt: skip
+    shapes = {
+        "v": (CELLS**2, width), "codes": (CODE_GRID, CODE_GRID), "colours": (CELLS, CELLS, 3),
+        "objects": (CELLS**2,), "grounds": (CELLS**2,),
+    }  # fmt: skip
     out = {
-        k: np.lib.format.open_memmap(folder / f"{k}.npy", mode="w+", dtype=d, shape=s) for k, (s, d) in shapes.items()
+        k: np.lib.format.open_memmap(folder / f"{k}.npy", mode="w+", dtype=d, shape=(n, *shapes[k]))
+        for k, d in ARRAYS.items()
     }
     rng = np.random.default_rng((seed, 83))
     order = np.arange(n) if plain else rng.permutation(n)
@@ -94,6 +102,7 @@ def embed(
             codes = vq.indices(s.picture.contiguous(memory_format=torch.channels_last))
         out["v"][rows] = v.float().cpu().numpy().astype(np.float16)
         out["codes"][rows] = codes.cpu().numpy()
+        out["objects"][rows], out["grounds"][rows] = s.objects.cpu().numpy(), s.grounds.cpu().numpy()
         out["colours"][rows] = [cell_colours(p) for p in to_uint8(s.picture).cpu().numpy()]
     for array in out.values():
         array.flush()
