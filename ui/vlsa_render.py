@@ -111,7 +111,9 @@ def results(view: View, passes: Sequence[Pass]) -> str:
     if not rows:
         return ""
     heads = "".join(f'<th scope="col">{name}<small>{hint}</small></th>' for name, hint in _COLUMNS)
-    caption = f'<p class="hint">Measured on the {PICTURE} by {PICTURE} picture that the model rebuilds.</p>'
+    unknown = any(r is not None and r.perceptual is None for p in passes for _, r in _reports(p))
+    note = f"Measured on the {PICTURE} by {PICTURE} picture that the model rebuilds.{NO_NETWORK if unknown else ''}"
+    caption = f'<p class="hint">{note}</p>'
     inside = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
     table = f'<table class="models numbers" aria-label="Quality">{inside}</table>'
     begun, several = [p for p in passes if p.preview], len(passes) > 1
@@ -120,6 +122,7 @@ def results(view: View, passes: Sequence[Pass]) -> str:
     return f'<div class="rebuilt">{caption}{table}{figures}{legend}</div>'
 
 
+NO_NETWORK = " The perceptual distance needs EfficientNet-Lite0 from requirements-models.txt, which is not installed."
 _COLUMNS = (
     ("Picture", ""),
     ("PSNR", "dB, more is better"),

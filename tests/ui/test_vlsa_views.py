@@ -120,6 +120,7 @@ def test_the_numbers_of_preview_and_diffusion_stand_in_a_table(view: View) -> No
     page = render.results(view, [full, render.Pass(False, preview)])
     assert page.count("<tr>") == 1 + 3 and page.count(render.ALONE) and "14.22" in page and "∞" in page and "–" in page
     assert page.count("<figure>") == 4 + 2 and page.count("alt=") == page.count("<img")
+    assert "not installed" in page and "not installed" not in render.results(view, [render.Pass(True, preview)])
     assert render.results(view, [render.Pass()]) == ""
 
 
