@@ -48,7 +48,7 @@ class ChatStage:
     """Held out: conversations about pictures of the test split, read by teacher forcing as in `training.vlsa`.
 
     Args:
-        run: the earlier run, which embedded the data. language: run whose LoRA is gone on with instead of its.
+        run: the earlier run. language: run whose LoRA is gone on with instead of its.
         cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
         ones that are asked; None = all. rows: of cells that are asked for. rates: see
         `training.loop.parameter_groups`. sizes: of tiny models (tests).
@@ -150,7 +150,8 @@ def main() -> None:
     p.add_argument("--posters", type=Path, nargs="+", required=True)
     p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
     p.add_argument("--photos", type=Path)
-    p.add_argument("--earlier", type=Path, required=True, help="run that embedded them and trained the rest")
+    p.add_argument("--earlier", type=Path, required=True, help="run that is gone on with")
+    p.add_argument("--embedded", type=Path, help="run that embedded the pictures, if not that one")
     p.add_argument("--language", type=Path, help="run of stage III or of this recipe whose LoRA is gone on with")
     p.add_argument("--length", type=int, default=192, help="most tokens of a conversation")
     p.add_argument("--cognition", type=float, default=0.5, help="chance of each request for codes and colours")
@@ -159,10 +160,11 @@ def main() -> None:
     p.add_argument("--gain", type=float, default=1.0, help="learning rate of LoRA's B beside the others'")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     args = p.parse_args()
-    photos = load_embedded(args.earlier, args.photos) if args.photos else None
+    by = args.embedded or args.earlier
     stage = ChatStage(
-        args.earlier, [load_embedded(args.earlier, d) for d in args.posters], photos,
-        load_embedded(args.earlier, args.held_out), args.length, args.cognition, args.kinds, args.rows,
+        args.earlier, [load_embedded(by, d) for d in args.posters],
+        load_embedded(by, args.photos) if args.photos else None, load_embedded(by, args.held_out),
+        args.length, args.cognition, args.kinds, args.rows,
         args.language, {"lora_B": args.gain}, SMOKE_SIZES if args.config == "smoke" else None, args.compile,
     )  # fmt: skip
     fit(stage, chosen(CONFIGS, args), args.out)
