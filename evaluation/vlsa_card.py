@@ -104,7 +104,9 @@ def training_table(folder: Path) -> str:
     """One row a part: size, length, hardware and the last held-out figures of its log."""
     rows = []
     for r in runs(folder):
-        held_out = {k: v for k, v in r["last"].items() if v not in ("", "nan") and _measured(k)}
+        known = {k: v for k, v in r["last"].items() if v not in ("", "nan")}
+        held_out = {k: v for k, v in known.items() if _measured(k)}
+        held_out = held_out or {k: v for k, v in known.items() if k.startswith("exact_")}  # the language model alone
         metric = ", ".join(f"{k.replace('_', ' ')} {float(v):.3f}" for k, v in held_out.items())
         rows.append(
             [r["part"], r["megabytes"], *(r.get(k) for k in ("stage", "steps", "samples", "hours", "hardware")), metric]

@@ -29,7 +29,7 @@ from pipelines.images import to_uint8
 from pipelines.models.epigone import cell_cover, reconstruction_loss
 from pipelines.models.perceiver import encode_views
 from pipelines.models.vfe import add_noise
-from pipelines.models.vlm import VisionLanguageModel
+from pipelines.models.vlm import SHARPNESS, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlad.loaders import load_part as load_vlad
@@ -62,7 +62,6 @@ LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 assert len(NUMBERS) == COPIES
-SHARPNESS = 4.0  # of the words' meanings: the logit is so many times the projection on a name
 UNCONDITIONAL = 0.1  # share of denoised pictures without their condition, for classifier-free guidance
 PHOTOS = 0.12  # share of photographs
 CONFIGS = {
@@ -150,6 +149,8 @@ class Vlsa(nn.Module):
         parts = fresh_parts(vlad, shape.sizes)
         self.vision, self.perceiver, self.epigone = parts["vision"], parts["perceiver"], parts["epigone"]
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
+        if start is not None:  # which may put what it sees into words
+            self.words = VisualWords(**words_config(start))
         self.spell = nn.Linear(self.words.config.hidden, SLOTS * CLASSES)
         self.strips = nn.Linear(self.vision.config.width, COLUMNS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
@@ -213,11 +214,27 @@ class Vlsa(nn.Module):
         return SHARPNESS * words.float() @ getattr(self, f"meaning_{name}").mT
 
 
-def meant(embeddings: Tensor, phrases: list[list[int]]) -> Tensor:
-    """Unit vectors (n, hidden) towards the mean embedding of each phrase's tokens, without what all words share."""
+def called(embeddings: Tensor, phrases: list[list[int]]) -> Tensor:
+    """Mean embedding (n, hidden) of each phrase's tokens, without what all words share."""
     table = embeddings.detach().float()
-    rows = torch.stack([table[ids].mean(0) for ids in phrases]) - table.mean(0)
-    return F.normalize(rows, dim=-1)
+    return torch.stack([table[ids].mean(0) for ids in phrases]) - table.mean(0)
+
+
+def meant(embeddings: Tensor, phrases: list[list[int]]) -> Tensor:
+    """Unit vectors (n, hidden) towards what phrases are `called`."""
+    return F.normalize(called(embeddings, phrases), dim=-1)
+
+
+def words_config(run: Path) -> dict[str, Any]:
+    """Arguments of a run's `VisualWords`."""
+    found = json.loads((run / "words" / "config.json").read_text())
+    return {k: v for k, v in found.items() if not k.startswith("_")}
+
+
+def phrases_of(names: list[str], speller: Speller) -> dict[str, list[list[int]]]:
+    """Token ids of the names of objects, colours and numbers."""
+    phrases = {"objects": names or ["object"], "colours": list(COLOURS), "numbers": NUMBERS}
+    return {k: [speller.encode(f" {p}") for p in ps] for k, ps in phrases.items()}
 
 
 def standard(codebook: Tensor) -> Tensor:
@@ -285,9 +302,7 @@ class VlsaStage:
         return model
 
     def meanings(self) -> dict[str, list[list[int]]]:
-        names = next((d.names for d in self.train if d.names), ["object"])
-        phrases = {"objects": names, "colours": list(COLOURS), "numbers": NUMBERS}
-        return {k: [self.speller.encode(f" {p}") for p in ps] for k, ps in phrases.items()}
+        return phrases_of(next((d.names for d in self.train if d.names), []), self.speller)
 
     # -- batches
 

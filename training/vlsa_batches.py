@@ -236,7 +236,8 @@ class Cells:
         """A question about a random row of cells and its answer, from left to right: objects, and colours elsewhere.
         It says in one answer what eight tokens hold, and so teaches the language model where to look.
         """
-        row = int(rng.integers(0, CELLS))
+        full = np.flatnonzero((self.objects.reshape(CELLS, CELLS) > 0).any(1))  # mostly one with an object
+        row = int(rng.choice(full)) if len(full) and rng.random() < 0.7 else int(rng.integers(0, CELLS))
         cells = range(row * CELLS, (row + 1) * CELLS)
         said = [
             self.names[o - 1] if o > 0 else COLOUR_NAMES[g]

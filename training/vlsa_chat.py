@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.config import get_preset
-from pipelines.models.vlm import VisionLanguageModel, VisualWords
+from pipelines.models.vlm import SORTS, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.cognition import Requests
@@ -32,7 +32,18 @@ from pipelines.vlsa.spelling import Speller
 from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
 from training.loop import RunConfig, chosen, fit, parser
-from training.vlsa import PHOTOS, SMOKE_SIZES, WATCHED, answers_right, cognition_figures
+from training.vlsa import (
+    PHOTOS,
+    SMOKE_SIZES,
+    WATCHED,
+    answers_right,
+    called,
+    cognition_figures,
+    phrases_of,
+    thing_loss,
+    weighed,
+    words_config,
+)
 from training.vlsa_batches import Cells, Talk, Talker
 from training.vlsa_embed import Embedded, load_embedded
 
@@ -51,7 +62,7 @@ class ChatStage:
         run: the earlier run. language: run whose LoRA is gone on with instead of its.
         cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
         ones that are asked; None = all. rows: of cells that are asked for. rates: see
-        `training.loop.parameter_groups`. sizes: of tiny models (tests).
+        `training.loop.parameter_groups`. named: True = visual words get names. sizes: of tiny models (tests).
     """
 
     name = "vlsa-chat"
@@ -59,7 +70,7 @@ class ChatStage:
     def __init__(
         self, run: Path, posters: Sequence[Embedded], photos: Embedded | None, test: Embedded, length: int = 192,
         cognition: float = 0.5, kinds: Sequence[str] | None = None, rows: int = 0,
-        language: Path | None = None, rates: dict[str, float] | None = None,
+        language: Path | None = None, rates: dict[str, float] | None = None, named: bool = False,
         sizes: dict[str, dict[str, Any]] | None = None, compile_layers: bool = False,
     ) -> None:  # fmt: skip
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
@@ -76,12 +87,12 @@ class ChatStage:
         speller = Speller(tokenizer)
         self.talker = Talker(speller, length, cognition, kinds=kinds, rows=rows)
         self.examiner = Talker(speller, length, 0.5)
+        self.phrases = phrases_of(test.names, speller) if named else None
 
     def modules(self) -> nn.Module:
         tiny = self.sizes.get("language")
         base = language_model(torch.float32 if tiny else torch.bfloat16, tiny=tiny)
-        words = VisualWords(**{**self.sizes.get("words", {}), "width": self.test.v.shape[-1]})
-        words.load_state_dict(self.state["words"])
+        words = self.words(base.get_input_embeddings().weight)
         model = VisionLanguageModel(with_lora(base, self.rank), words).to(self.device)
         language: Any = model.language
         language.load_state_dict(self.lora, strict=False)
@@ -93,13 +104,25 @@ class ChatStage:
                 layer.compile(dynamic=False)
         return model
 
-    def batch(self, step: int, size: int) -> tuple[Tensor, Talk]:
+    def words(self, embeddings: Tensor) -> VisualWords:
+        """The run's, with names where they are wanted."""
+        config, state = words_config(self.run), self.state["words"]
+        if self.phrases is not None:
+            config["names"] = [len(self.phrases[k]) for k in SORTS]
+            state = {**state, "table": torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])}
+        words = VisualWords(**config)
+        words.load_state_dict(state)
+        return words
+
+    def batch(self, step: int, size: int) -> tuple[Tensor, Talk, Tensor, Tensor]:
         rng = np.random.default_rng((81, step))
         photo = self.photos is not None and rng.random() < PHOTOS
         data = self.photos if photo else self.posters[int(rng.integers(len(self.posters)))]
         assert data is not None
         rows = rng.choice(len(data), min(size, len(data)), replace=False)
-        return self.draw(data, rows, self.talker, rng)
+        v, talk = self.draw(data, rows, self.talker, rng)
+        objects, grounds = (torch.from_numpy(a[rows].astype(np.int64)) for a in (data.objects, data.grounds))
+        return v, talk, objects, grounds
 
     def draw(self, data: Embedded, rows: np.ndarray, talker: Talker, rng: np.random.Generator) -> tuple[Tensor, Talk]:
         requests = [Requests(data.codes[r].astype(int), data.colours[r], self.vocabulary) for r in rows]
@@ -108,13 +131,18 @@ class ChatStage:
         cells = [Cells(data.objects[r], data.grounds[r], data.names) for r in rows] if known else None
         return v, talker.talk(data.conversations, rows, rng, requests, cells)
 
-    def loss(self, model: Any, batch: tuple[Tensor, Talk], generator: torch.Generator):
+    def loss(self, model: Any, batch: tuple[Tensor, Talk, Tensor, Tensor], generator: torch.Generator):
         v, talk = batch[0].to(self.device), batch[1].to(self.device)
         with disable_input_dtype_casting(model.language):
             logits, ids = model(v, talk.ids, talk.mask, talk.answers, None, talk.turn)
         weight = talk.weight[talk.answers]
         loss = (F.cross_entropy(logits, ids, reduction="none") * weight).sum() / weight.sum()
-        return loss, {"lm": float(loss.detach())}
+        parts = {"lm": loss}
+        if model.words.config.names:
+            things, colours, _ = model.words.logits(model.words.read(v))
+            parts["things"] = thing_loss(things, batch[2].to(self.device))
+            parts["grounds"] = F.cross_entropy(colours.flatten(0, 1), batch[3].to(self.device).flatten())
+        return weighed(parts)
 
     def evaluate(self, model: Any) -> dict[str, float]:
         found: dict[str, list[float]] = {}
@@ -158,6 +186,7 @@ def main() -> None:
     p.add_argument("--kinds", nargs="+", choices=KINDS, help="the only kinds of question that are asked")
     p.add_argument("--rows", type=int, default=0, help="rows of cells that a conversation asks for")
     p.add_argument("--gain", type=float, default=1.0, help="learning rate of LoRA's B beside the others'")
+    p.add_argument("--names", action="store_true", help="add to visual words what they are called")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     args = p.parse_args()
     by = args.embedded or args.earlier
@@ -165,7 +194,7 @@ def main() -> None:
         args.earlier, [load_embedded(by, d) for d in args.posters],
         load_embedded(by, args.photos) if args.photos else None, load_embedded(by, args.held_out),
         args.length, args.cognition, args.kinds, args.rows,
-        args.language, {"lora_B": args.gain}, SMOKE_SIZES if args.config == "smoke" else None, args.compile,
+        args.language, {"lora_B": args.gain}, args.names, SMOKE_SIZES if args.config == "smoke" else None, args.compile,
     )  # fmt: skip
     fit(stage, chosen(CONFIGS, args), args.out)
 

@@ -14,6 +14,8 @@ from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SORTS = ("objects", "colours", "numbers")  # of names
+SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
 
 
@@ -31,17 +33,24 @@ class VisualWords(ModelMixin, ConfigMixin):
     embedding is a linear map of its codebook vector and a colour's one of its levels, so that similar codes and
     colours begin as neighbours, and the 1,536 words cost a few thousand numbers.
 
+    Where there are names, each visual word is also put into words: the map of V is compared with the language model's
+    own embeddings of the names of objects, colours and numbers, and their expected embedding is added, so that what is
+    seen lies where the language model has its word for it. It is the visual embedding table of Ovis (Lu et al., 2024)
+    with names in place of free vectors.
+
     Args:
         width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
-        embedding's entries. gain: of V's map, by which it comes to that scale.
+        embedding's entries. gain: of V's map, by which it comes to that scale. names: how many there are of SORTS; None
+        = none of any. boost: of the expected embedding.
     """
 
     @register_to_config
     def __init__(
         self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
-        gain: float = 0.15,
+        gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.register_buffer("table", torch.zeros(sum(names or ()), hidden))  # embeddings of names, without their mean
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.visual = nn.Linear(width, hidden)
         nn.init.normal_(self.visual.weight, std=scale / gain / width**0.5)
@@ -64,7 +73,24 @@ class VisualWords(ModelMixin, ConfigMixin):
 
     def see(self, v: Tensor) -> Tensor:
         """V (B, l, width) -> embeddings (B, l, hidden)."""
-        return self.config.gain * self.read(v)
+        read = self.read(v)
+        seen = self.config.gain * read
+        return seen + self.config.boost * self.expected(read) if self.config.names else seen
+
+    def logits(self, read: Tensor) -> tuple[Tensor, ...]:
+        """How well the names of each of SORTS fit a map of V (..., hidden) -> (..., n) float32."""
+        logits = SHARPNESS * (read @ F.normalize(self.table, dim=-1).mT).float()
+        return logits.split(list(self.config.names), -1)
+
+    def likely(self, read: Tensor) -> list[Tensor]:
+        """Probabilities of the names of each of SORTS (..., n); those of objects leave the rest to "none of them"."""
+        things, colours, numbers = self.logits(read)
+        shown = F.pad(things, (1, 0)).softmax(-1)[..., 1:]
+        return [shown, colours.softmax(-1), numbers.softmax(-1) * shown.sum(-1, keepdim=True)]
+
+    def expected(self, read: Tensor) -> Tensor:
+        """`read` (..., hidden) -> expected embedding of what it is called (..., hidden)."""
+        return torch.cat(self.likely(read), -1).to(self.table.dtype) @ self.table
 
     def inputs(self) -> Tensor:
         """Input embeddings of the new tokens (count, hidden)."""

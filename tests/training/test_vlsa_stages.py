@@ -32,6 +32,7 @@ from training.data.questions import KINDS, Exchange
 from training.loop import RunConfig, fit, parameter_groups
 from training.vlsa_batches import (
     SLOTS,
+    Cells,
     Pictures,
     Talker,
     cell_grounds,
@@ -250,6 +251,26 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     assert moved == {"vision": False, "perceiver": False, "preview": False, "words": True, "lora": True}
     assert float(rows(tmp_path / "3")[-1]["nll"]) > 0
     load_part("words", tmp_path / "3")
+    named = ChatStage(tmp_path / "3", [data], None, data, 96, rows=1, named=True, sizes=recipe.SMOKE_SIZES)
+    fit(named, config(), tmp_path / "4")
+    last = rows(tmp_path / "4")[-1]
+    assert float(last["things"]) > 0 and float(last["grounds"]) > 0
+    assert load_part("words", tmp_path / "4").table.shape == (len(data.names) + len(COLOURS) + len(recipe.NUMBERS), 32)
+    made = stage(3, posters, codebook, tmp_path / "4")  # what follows keeps the names
+    made.shape = dataclasses.replace(made.shape, rebuild=True)
+    fit(made, config(), tmp_path / "5")
+    assert not _changed(tmp_path / "4", tmp_path / "5", "words") and load_part("words", tmp_path / "5").table.any()
+
+
+def test_a_row_of_cells_is_told_from_left_to_right() -> None:
+    objects = np.zeros(64, int)
+    objects[8:10] = 2
+    cells = Cells(objects, np.full(64, list(COLOURS).index("red")), ["cat", "dog"])
+    told = {cells.row(np.random.default_rng(i)) for i in range(40)}
+    assert ("What is in row 2?", "dog, dog" + ", red" * 6) in told and (
+        "What is in row 1?",
+        ", ".join(["red"] * 8),
+    ) in told
 
 
 def test_a_curriculum_asks_only_some_kinds(posters: Path, speller: Speller) -> None:

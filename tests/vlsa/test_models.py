@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -15,8 +17,8 @@ from pipelines.models.vlm import VisionLanguageModel, VisualWords, response_loss
 from pipelines.models.vq import VQVAE
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.decoding import Decoder, Sampling, choose
-from pipelines.vlsa.loaders import load_folded, with_denoiser_lora, with_lora
-from training.checkpoints import save_tensors
+from pipelines.vlsa.loaders import load_folded, load_part, with_denoiser_lora, with_lora
+from training.checkpoints import save_part, save_tensors
 from training.vlsa_batches import frame_centres
 
 
@@ -212,3 +214,28 @@ def test_denoiser_adapter_starts_as_nothing() -> None:
     before = denoiser(*inputs)
     assert torch.allclose(with_denoiser_lora(denoiser)(*inputs), before, atol=1e-5)
     assert len(adapter_weights(denoiser)) > 10
+
+
+@pytest.mark.parametrize("shown", [0, 2])
+def test_visual_words_are_put_into_words(tmp_path: Path, shown: int) -> None:
+    """What lies towards a name gets its embedding, with its colour and number; a cell that shows nothing gets none."""
+    words = VisualWords(width=32, hidden=32, codes=20, channels=4, names=(3, 2, 2), boost=2.0)
+    words.table.copy_(3 * torch.linalg.qr(torch.randn(32, 32))[0][:7])
+    read = 5 * (words.table[shown] + words.table[3 + 1] + words.table[5 + 1])[None, None]
+    assert [int(p.argmax()) for p in words.likely(read)] == [shown, 1, 1]
+    told = words.table[shown] + words.table[4] + words.table[6]
+    assert torch.allclose(words.expected(read)[0, 0], told, atol=1e-3)
+    blank = words.expected(-5 * words.table[:3].sum(0) + 5 * words.table[4])
+    assert torch.allclose(blank, words.table[4], atol=1e-3)
+    v = tokens(1, 64, 32)
+    plain = words.config.gain * words.read(v)
+    assert torch.allclose(words.see(v), plain + 2.0 * words.expected(words.read(v)))
+    save_part(words, tmp_path / "words")
+    again = load_part("words", tmp_path)
+    assert torch.allclose(again.table, words.table, atol=2e-3) and list(again.config.names) == [3, 2, 2]
+
+
+def test_visual_words_without_names_are_a_linear_map() -> None:
+    words = VisualWords(width=16, hidden=32, codes=20, channels=4)
+    v = tokens(2, 64, 16)
+    assert words.table.shape == (0, 32) and torch.equal(words.see(v), words.config.gain * words.read(v))
