@@ -285,7 +285,9 @@ class Talker:
                     question, answer = ask(rng)
                     turn = (self.speller.encode(question), answer, self.weight, -1)
                     chosen.insert(int(rng.integers(0, 5)), turn)  # among the first, which surely fit
-        for _ in range(self.rows if cells is not None else 0):
+        for _ in range(self.rows):
+            if cells is None:
+                break
             question, told = cells.row(rng)
             turn = (self.speller.encode(question), self.speller.encode(told), 1.0, -1)
             chosen.insert(int(rng.integers(0, 3)), turn)
