@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -233,8 +234,8 @@ class Cells:
     names: Sequence[str]
 
     def row(self, rng: np.random.Generator) -> tuple[str, str]:
-        """A question about a random row of cells and its answer, from left to right: objects, and colours elsewhere.
-        It says in one answer what eight tokens hold, and so teaches the language model where to look.
+        """A question about a random row of cells and its answer, from left to right: objects, and colours elsewhere,
+        each run of equal cells once. It teaches the language model where to look.
         """
         full = np.flatnonzero((self.objects.reshape(CELLS, CELLS) > 0).any(1))  # mostly one with an object
         row = int(rng.choice(full)) if len(full) and rng.random() < 0.7 else int(rng.integers(0, CELLS))
@@ -243,7 +244,7 @@ class Cells:
             self.names[o - 1] if o > 0 else COLOUR_NAMES[g]
             for o, g in ((self.objects[k], self.grounds[k]) for k in cells)
         ]
-        return f"What is in row {row + 1}?", ", ".join(said)
+        return f"What is in row {row + 1}?", ", ".join(name for name, _ in groupby(said))
 
 
 class Talker:

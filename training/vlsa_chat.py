@@ -62,7 +62,8 @@ class ChatStage:
         run: the earlier run. language: run whose LoRA is gone on with instead of its.
         cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
         ones that are asked; None = all. rows: of cells that are asked for. rates: see
-        `training.loop.parameter_groups`. named: True = visual words get names. sizes: of tiny models (tests).
+        `training.loop.parameter_groups`. named: True = visual words get
+        names, which count `boost` times. sizes: of tiny models (tests).
     """
 
     name = "vlsa-chat"
@@ -71,7 +72,7 @@ class ChatStage:
         self, run: Path, posters: Sequence[Embedded], photos: Embedded | None, test: Embedded, length: int = 192,
         cognition: float = 0.5, kinds: Sequence[str] | None = None, rows: int = 0,
         language: Path | None = None, rates: dict[str, float] | None = None, named: bool = False,
-        sizes: dict[str, dict[str, Any]] | None = None, compile_layers: bool = False,
+        boost: float | None = None, sizes: dict[str, dict[str, Any]] | None = None, compile_layers: bool = False,
     ) -> None:  # fmt: skip
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
         self.sizes, self.compile_layers, self.rates = sizes or {}, compile_layers, rates or {}
@@ -87,6 +88,7 @@ class ChatStage:
         speller = Speller(tokenizer)
         self.talker = Talker(speller, length, cognition, kinds=kinds, rows=rows)
         self.examiner = Talker(speller, length, 0.5)
+        self.boost = boost
         self.phrases = phrases_of(test.names, speller) if named else None
 
     def modules(self) -> nn.Module:
@@ -110,6 +112,8 @@ class ChatStage:
         if self.phrases is not None:
             config["names"] = [len(self.phrases[k]) for k in SORTS]
             state = {**state, "table": torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])}
+        if config.get("names") and self.boost is not None:
+            config["boost"] = self.boost
         words = VisualWords(**config)
         words.load_state_dict(state)
         return words
@@ -187,6 +191,9 @@ def main() -> None:
     p.add_argument("--rows", type=int, default=0, help="rows of cells that a conversation asks for")
     p.add_argument("--gain", type=float, default=1.0, help="learning rate of LoRA's B beside the others'")
     p.add_argument("--names", action="store_true", help="add to visual words what they are called")
+    p.add_argument(
+        "--boost", type=float, help="how much a visual word is what it is called, where it is put into words"
+    )
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     args = p.parse_args()
     by = args.embedded or args.earlier
@@ -194,7 +201,8 @@ def main() -> None:
         args.earlier, [load_embedded(by, d) for d in args.posters],
         load_embedded(by, args.photos) if args.photos else None, load_embedded(by, args.held_out),
         args.length, args.cognition, args.kinds, args.rows,
-        args.language, {"lora_B": args.gain}, args.names, SMOKE_SIZES if args.config == "smoke" else None, args.compile,
+        args.language, {"lora_B": args.gain}, args.names, args.boost,
+        SMOKE_SIZES if args.config == "smoke" else None, args.compile,
     )  # fmt: skip
     fit(stage, chosen(CONFIGS, args), args.out)
 

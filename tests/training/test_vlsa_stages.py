@@ -267,10 +267,7 @@ def test_a_row_of_cells_is_told_from_left_to_right() -> None:
     objects[8:10] = 2
     cells = Cells(objects, np.full(64, list(COLOURS).index("red")), ["cat", "dog"])
     told = {cells.row(np.random.default_rng(i)) for i in range(40)}
-    assert ("What is in row 2?", "dog, dog" + ", red" * 6) in told and (
-        "What is in row 1?",
-        ", ".join(["red"] * 8),
-    ) in told
+    assert ("What is in row 2?", "dog, red") in told and ("What is in row 1?", "red") in told
 
 
 def test_a_curriculum_asks_only_some_kinds(posters: Path, speller: Speller) -> None:
