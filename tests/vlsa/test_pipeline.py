@@ -56,7 +56,6 @@ def test_the_image_reaches_the_language_model(vlsa: Any) -> None:
     assert float((scores[0] - scores[1]).abs().max()) > 0.1
 
 
-@pytest.mark.xfail(reason="these weights hardly look at the image: see the model card; train the language model longer")
 def test_the_image_decides_the_answer(vlsa: Any) -> None:
     """The same question about plain images is not answered alike."""
     texts = {
