@@ -170,6 +170,9 @@ class Vlsa(nn.Module):
     def take(self, run: Path, shape: Shape) -> None:
         """Weights of an earlier stage's run; LoRA goes to the layers that it belongs to."""
         state = torch.load(run / "all.pt")
+        own = self.perceiver.state_dict()
+        missing = own.keys() - state["perceiver"].keys()  # a run without the early level: it starts from zero
+        state["perceiver"].update({n: own[n] for n in missing if n.startswith("early_connector.")})
         for name in (*LEARNED, *PROBES):
             if name in state:
                 getattr(self, name).load_state_dict(state[name])
@@ -204,10 +207,11 @@ class Vlsa(nn.Module):
                 module.requires_grad_(False)
 
     def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """V (B, 64, width), P (B, width), V_Lo (B, 64, vision), V_Hi (B, m, 64, vision)."""
-        v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0])
+        """V (B, 64, width), P (B, width), and the last layer's V_Lo (B, 64, vision), V_Hi (B, m, 64, vision)."""
+        early, width = self.perceiver.config.early, self.vision.config.width
+        v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], early)
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
-        return v, p, v_lo, v_hi
+        return v, p, v_lo[..., :width], v_hi[..., :width]
 
     def mean(self, words: Tensor, name: str) -> Tensor:
         """Logits of the names of one sort: visual words before their gain, (..., hidden) -> (..., names)."""

@@ -122,7 +122,7 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
     width = sizes.get("perceiver", {}).get("width", 576)
     parts = {
         "vision": vision.train().requires_grad_(True),
-        "perceiver": SAPerceiver(**{"vision": vision.config.width, **sizes.get("perceiver", {})}),
+        "perceiver": SAPerceiver(**{"vision": vision.config.width, "early": True, **sizes.get("perceiver", {})}),
         "epigone": Epigone(**{"width": width, "context": denoiser.config.context, **sizes.get("epigone", {})}),
         "preview": PreviewDecoder(**{"width": width, **sizes.get("preview", {})}),
         "words": VisualWords(**{"width": width, **sizes.get("words", {})}),

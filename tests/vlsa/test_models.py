@@ -70,6 +70,30 @@ def test_views_are_encoded_by_one_tower() -> None:
     assert torch.allclose(again[0], hi[0, 0], atol=1e-5)
 
 
+def test_the_early_level_follows_the_last_one() -> None:
+    tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu").eval()
+    x = tokens(3, 3, 128, 128)
+    last = encode_views(tower.vision, x[:1], x[None, 1:])
+    both = encode_views(tower.vision, x[:1], x[None, 1:], early=True)
+    for one, two in zip(last, both, strict=True):
+        assert two.shape[-1] == 64 and torch.equal(two[..., :32], one)
+    changed = x.clone()
+    changed[0, :, :16, :16] += 1  # the first patch of the snapshot: nothing else enters the first layer changed
+    moved = encode_views(tower.vision, changed[:1], x[None, 1:], early=True)[0] - both[0]
+    assert moved[0, 0, 32:].abs().max() > 1e-3 and moved[0, 1:, 32:].abs().max() < 1e-6
+
+
+def test_the_early_level_begins_as_if_it_were_not_there(perceiver: SAPerceiver) -> None:
+    wide = SAPerceiver(vision=16, width=32, heads=4, bands=3, early=True).eval()
+    missing, unexpected = wide.load_state_dict(perceiver.state_dict(), strict=False)
+    assert missing == ["early_connector.weight"] and not unexpected
+    lo, hi, centres = tokens(2, 64, 32), tokens(2, 4, 64, 32), frame_centres(2, 2)[None]
+    v = wide(lo, hi, centres)[0]
+    assert torch.allclose(v, perceiver(lo[..., :16], hi[..., :16], centres)[0], atol=1e-6)
+    torch.nn.init.normal_(wide.early_connector.weight)
+    assert not torch.allclose(wide(lo, hi, centres)[0], v, atol=1e-3)
+
+
 def test_epigone_is_low_rank_and_conditions_the_denoiser() -> None:
     epigone, preview = Epigone(width=32, rank=4, context=32), PreviewDecoder(width=32, channels=4, hidden=8, blocks=1)
     denoiser = VisualFeatureEnhancer(latent=4, spread=2, context=32, layers=1, heads=2, head_dim=16)
