@@ -29,14 +29,14 @@ from pipelines.images import to_uint8
 from pipelines.models.epigone import cell_cover, reconstruction_loss
 from pipelines.models.perceiver import encode_views
 from pipelines.models.vfe import add_noise
-from pipelines.models.vlm import SHARPNESS, VisionLanguageModel, VisualWords
+from pipelines.models.vlm import EMPTY, SHARPNESS, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlad.loaders import load_part as load_vlad
 from pipelines.vlsa.cognition import Requests, cell_colours, colours_of
 from pipelines.vlsa.loaders import fresh_parts, language_model, load_part, with_lora
 from pipelines.vlsa.quality import ssim
-from pipelines.vlsa.spelling import Speller
+from pipelines.vlsa.spelling import CLASSES, LETTERS, Speller
 from pipelines.vlsa.types import CELLS, CODES
 from training.autoencoder import psnr
 from training.checkpoints import save_part, save_tensors
@@ -47,7 +47,6 @@ from training.vlsa_batches import (
     COPIES,
     FRAMES,
     SHRUNK,
-    SLOTS,
     Pictures,
     Sight,
     Talk,
@@ -55,10 +54,10 @@ from training.vlsa_batches import (
     load_pictures,
     sight,
 )
-from training.vlsa_data import CLASSES
 
-PROBES = ("spell", "strips", "shows")
+PROBES = ("strips", "shows")
 LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
+ADDED = ("letters.", "beside_connector.", "spell.", "place.", "alphabet")  # which earlier runs may lack
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 assert len(NUMBERS) == COPIES
@@ -118,7 +117,7 @@ ROWS = {
 }
 
 SMOKE_SIZES: dict[str, dict[str, Any]] = {
-    "vision": {"width": 32, "layers": 1, "heads": 2, "out": 8, "stem": 8},
+    "vision": {"width": 32, "layers": 1, "heads": 2, "out": 8, "stem": 8, "reader": 16},
     "perceiver": {"width": 32, "heads": 4},
     "epigone": {"rank": 4},
     "preview": {"channels": 4, "hidden": 8, "blocks": 1},
@@ -133,12 +132,12 @@ SMOKE_SIZES: dict[str, dict[str, Any]] = {
 
 
 class Vlsa(nn.Module):
-    """All that learns, and the frozen language model. `spell` and `strips` read letters off the visual words and off
-    the tiles' tokens, `shows` names what is on a view's tokens; these three are not kept.
+    """All that learns, and the frozen language model. `strips` reads letters off the tiles' tokens, `shows` names what
+    is on a view's tokens; these two are not kept.
 
     Args:
         meanings: of "objects", "colours" and "numbers": token ids of each class's name. A visual word is taught to lie
-        near the language model's own words for what its cell shows.
+        near the language model's own words for what its cell shows. Of "letters": token ids of each letter.
     """
 
     def __init__(
@@ -150,14 +149,17 @@ class Vlsa(nn.Module):
         self.vision, self.perceiver, self.epigone = parts["vision"], parts["perceiver"], parts["epigone"]
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
         if start is not None:  # which may put what it sees into words
-            self.words = VisualWords(**words_config(start))
-        self.spell = nn.Linear(self.words.config.hidden, SLOTS * CLASSES)
+            self.words = VisualWords(**{**words_config(start), "letters": CLASSES})
         self.strips = nn.Linear(self.vision.config.width, COLUMNS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
         base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
+        table = base.get_input_embeddings().weight
         for name, phrases in (meanings or {}).items():
+            if name == "letters":
+                self.words.alphabet[1 : len(phrases) + 1].copy_(table[torch.tensor(phrases)[:, 0]].detach())
+                continue
             self.register_buffer(
                 f"meaning_{name}", meant(base.get_input_embeddings().weight, phrases), persistent=False
             )
@@ -170,12 +172,11 @@ class Vlsa(nn.Module):
     def take(self, run: Path, shape: Shape) -> None:
         """Weights of an earlier stage's run; LoRA goes to the layers that it belongs to."""
         state = torch.load(run / "all.pt")
-        own = self.perceiver.state_dict()
-        missing = own.keys() - state["perceiver"].keys()  # a run without the early level: it starts from zero
-        state["perceiver"].update({n: own[n] for n in missing if n.startswith("early_connector.")})
         for name in (*LEARNED, *PROBES):
             if name in state:
-                getattr(self, name).load_state_dict(state[name])
+                mine = getattr(self, name).state_dict()
+                new = {n: t for n, t in mine.items() if n not in state[name] and n.startswith(ADDED)}
+                getattr(self, name).load_state_dict({**state[name], **new})
         kept, own = state["layers"], shape.layers
         moved = {}
         for name, value in state["lora"].items():
@@ -203,13 +204,13 @@ class Vlsa(nn.Module):
                 module.requires_grad_(True)
             self.vision.vision.post_layernorm.requires_grad_(False)
         if shape.rebuild:
-            for module in (self.vision, self.perceiver, self.words, self.spell, self.strips, self.shows, self.vlm):
+            for module in (self.vision, self.perceiver, self.words, self.strips, self.shows, self.vlm):
                 module.requires_grad_(False)
 
     def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """V (B, 64, width), P (B, width), and the last layer's V_Lo (B, 64, vision), V_Hi (B, m, 64, vision)."""
-        early, width = self.perceiver.config.early, self.vision.config.width
-        v_lo, v_hi = encode_views(self.vision.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], early)
+        beside, width = self.perceiver.config.beside > 0, self.vision.config.width
+        v_lo, v_hi = encode_views(self.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], beside)
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
         return v, p, v_lo[..., :width], v_hi[..., :width]
 
@@ -271,7 +272,9 @@ class VlsaStage:
     def __init__(
         self, number: int, shape: Shape, train: list[Pictures], photos: Pictures | None, test: Pictures,
         vlad: Path | None, checkpoints: Path | None, start: Path | None, compile_layers: bool = False,
+        reader: Path | None = None,
     ) -> None:  # fmt: skip
+        self.reader = reader
         self.name = f"vlsa-{number}"
         self.rates = {"vision": 0.2, "vlm": 2.0} if number == 3 else {}  # of learning: the tower knows most by then
         self.shape, self.train, self.photos, self.test = shape, train, photos, test
@@ -297,6 +300,8 @@ class VlsaStage:
 
     def modules(self) -> nn.Module:
         model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints, self.meanings()).to(self.device)
+        if self.reader is not None:
+            model.vision.letters.load_state_dict(torch.load(self.reader / "all.pt")["letters"])
         language: Any = model.vlm.language
         for part in (model.vision.vision, language.get_base_model()):
             part.set_attn_implementation("eager")  # on a CPU its backward pass is a third faster than the fused one's
@@ -306,7 +311,8 @@ class VlsaStage:
         return model
 
     def meanings(self) -> dict[str, list[list[int]]]:
-        return phrases_of(next((d.names for d in self.train if d.names), []), self.speller)
+        letters = {"letters": [[k] for k in self.speller.letters(LETTERS)]}
+        return phrases_of(next((d.names for d in self.train if d.names), []), self.speller) | letters
 
     # -- batches
 
@@ -362,7 +368,7 @@ class VlsaStage:
         parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
         if self.shape.letters:
             words = model.words.read(v)
-            parts["letters"] = letter_loss(model.spell(words), s.letters)
+            parts["letters"] = letter_loss(model.words.spelled(v), s.letters, EMPTY)
             parts["things"] = thing_loss(model.mean(words, "objects"), s.objects)
             parts["grounds"] = F.cross_entropy(model.mean(words, "colours").flatten(0, 1), s.grounds.flatten())
             parts["copies"] = copies_loss(model.mean(words, "numbers"), s.copies)
@@ -373,7 +379,7 @@ class VlsaStage:
         return weighed(parts | self.rebuild_losses(model, v, p, s, generator), self.shape.letters)
 
     def tower_losses(self, model: Any, s: Sight) -> dict[str, Tensor]:
-        v_lo, v_hi = encode_views(model.vision.vision, s.snapshot, s.tiles)
+        v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles)
         low, high = model.shows(v_lo), model.shows(v_hi)
         return {
             "things": thing_loss(model.mean(low, "objects"), s.objects),
@@ -449,7 +455,7 @@ class VlsaStage:
         shape = (2, 2)
         s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
         if self.shape.tower:
-            v_lo, v_hi = encode_views(model.vision.vision, s.snapshot, s.tiles)
+            v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles)
             self._measure_marks(model, s, model.shows(v_lo), v_hi, metrics)
             return
         v, _, _, v_hi = model.see(s, self.shape.tiles)
@@ -467,7 +473,7 @@ class VlsaStage:
         ):
             metrics.setdefault(name, []).append(value)
         words = model.words.read(v)
-        guess = model.spell(words).unflatten(-1, (-1, CLASSES)).argmax(-1)
+        guess = model.words.spelled(v).argmax(-1)
         metrics.setdefault("letter_accuracy", []).append(float((guess == s.letters)[s.letters > 0].float().mean()))
         self._measure_marks(model, s, words, v_hi, metrics)
 
@@ -535,6 +541,7 @@ WEIGHTS = {
     "details": 0.5,
     "grounds": 0.2,
     "copies": 0.2,
+    "preview": 3.0,
 }  # of the losses; the others weigh 1
 
 
@@ -552,12 +559,12 @@ def one_tile(s: Sight, rng: np.random.Generator) -> Sight:
     return dataclasses.replace(s, **taken, centres=s.centres[:, :1])
 
 
-def letter_loss(logits: Tensor, target: Tensor) -> Tensor:
+def letter_loss(logits: Tensor, target: Tensor, empty: float = 0.05) -> Tensor:
     """Cross-entropy of the class in each slot; logits (..., slots * CLASSES), target (..., slots) long. A slot without
-    a letter weighs little, since most are.
+    a letter weighs as little as `empty`, since most are.
     """
     nll = F.cross_entropy(logits.float().reshape(-1, CLASSES), target.flatten(), reduction="none")
-    weight = torch.where(target.flatten() > 0, 1.0, 0.05)
+    weight = torch.where(target.flatten() > 0, 1.0, empty)
     return (nll * weight).sum() / weight.sum().clamp_min(1)
 
 
@@ -604,6 +611,7 @@ def main() -> None:
     p.add_argument("--photos", type=Path)
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
+    p.add_argument("--reader", type=Path, help="run of training.vlsa_letters whose letter reader is taken")
     p.add_argument("--tower", action="store_true", help="stage 2: only what stands where, by the vision encoder alone")
     p.add_argument("--no-vision", action="store_true", help="leave the vision encoder as it is")
     p.add_argument("--rebuild", action="store_true", help="stage 3: only what rebuilds, on embeddings that stay")
@@ -623,7 +631,7 @@ def main() -> None:
     stage = VlsaStage(
         args.stage or 2, shape, [load_pictures(d) for d in args.posters],
         load_pictures(args.photos) if args.photos else None, load_pictures(args.held_out),
-        args.weights, args.checkpoints, args.earlier, args.compile,
+        args.weights, args.checkpoints, args.earlier, args.compile, args.reader,
     )  # fmt: skip
     config = chosen(CONFIGS, args)
     metrics = fit(stage, config, args.out)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from pipelines.colours import COLOURS
 from pipelines.images import from_uint8, to_uint8
+from pipelines.models.vlm import BOXES
 from pipelines.vlsa.cognition import Requests
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS, TILE
@@ -22,7 +23,6 @@ from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversati
 
 COLUMNS = 4  # upright strips of a tile token
 COPIES = 6  # more count as this many
-SLOTS = 8  # letters that a cell's probe may hold
 COLOUR_NAMES = list(COLOURS)
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
 SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
@@ -54,8 +54,8 @@ class Sight:
 
     Attributes:
         snapshot: (B, 3, 128, 128). tiles: (B, m, 3, 128, 128). centres: (1, m, 64, 2), (y, x) in cells of the
-        snapshot. picture: (B, 3, 256, 256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, SLOTS)
-        long, classes of the letters in each cell in reading order. places: (B, m, 64, COLUMNS) long, class of the
+        snapshot. picture: (B, 3, 256, 256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, 16)
+        long, class of the letter in each of the BOXES of each cell. places: (B, m, 64, COLUMNS) long, class of the
         letter whose centre lies in each upright strip of each tile token. objects: (B, 64) long, class of the object
         that covers a cell's centre, 0 = none, -1 = not known. copies: (B, 64) long, how many of that object there are,
         at most COPIES, 0 = none or not known. details: (B, m, 64) long, as `objects`, of each tile token. grounds: (B,
@@ -109,25 +109,10 @@ def framed(images: Tensor, rows: int, columns: int, scale: tuple[float, float]) 
     return torch.cat([whole, whole[..., -1:, :].mean(-1, keepdim=True).expand(-1, -1, h - y, w)], -2)
 
 
-def cell_letters(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> Tensor:
-    """(B, 64, SLOTS) classes of the letters whose centres lie in each cell, line by line."""
-    out = np.zeros((len(rows), CELLS * CELLS, SLOTS), np.int64)
-    for i, row in enumerate(rows):
-        if row is None:
-            continue
-        y, x = np.clip(row[:, 1] * scale[0], 0, 0.999) * CELLS, np.clip(row[:, 2] * scale[1], 0, 0.999) * CELLS
-        cells = y.astype(int) * CELLS + x.astype(int)
-        filled: dict[int, int] = {}
-        for j in np.lexsort((x, np.round(y * 8))):  # by line, then from the left
-            k = filled.get(cells[j], 0)
-            if k < SLOTS:
-                out[i, cells[j], k] = int(row[j, 0])
-                filled[cells[j]] = k + 1
-    return torch.from_numpy(out)
-
-
-def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scale: tuple[float, float]) -> Tensor:
-    """(B, m, 64, COLUMNS) classes by strip of a tile token; where two centres share a strip, the later one counts."""
+def letter_grid(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scale: tuple[float, float]) -> Tensor:
+    """(B, 8 R, 8 C, COLUMNS) classes of the letters whose centres lie in each upright strip of each tile token; where
+    two share a strip, the later one counts.
+    """
     h, w = frame[0] * CELLS, frame[1] * CELLS
     out = np.zeros((len(rows), h, w, COLUMNS), np.int64)
     for i, row in enumerate(rows):
@@ -135,7 +120,20 @@ def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scal
             y = (np.clip(row[:, 1] * scale[0], 0, 0.999) * h).astype(int)
             x = (np.clip(row[:, 2] * scale[1], 0, 0.999) * w * COLUMNS).astype(int)
             out[i, y, x // COLUMNS, x % COLUMNS] = row[:, 0]
-    return by_tile(torch.from_numpy(out), frame)
+    return torch.from_numpy(out)
+
+
+def cell_letters(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> Tensor:
+    """(B, 64, BOXES rows * columns) class of the letter in each box of each cell, row by row."""
+    high, wide = BOXES
+    grid = letter_grid(rows, (high, wide // COLUMNS), scale)  # as many boxes as the cells have
+    boxes = grid.unflatten(2, (CELLS, wide // COLUMNS)).unflatten(1, (CELLS, high)).transpose(2, 3)
+    return boxes.reshape(len(rows), CELLS * CELLS, high * wide)
+
+
+def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scale: tuple[float, float]) -> Tensor:
+    """(B, m, 64, COLUMNS) classes by strip of a tile token."""
+    return by_tile(letter_grid(rows, frame, scale), frame)
 
 
 def by_tile(grid: Tensor, frame: tuple[int, int]) -> Tensor:

@@ -98,6 +98,8 @@ class ChatStage:
         model = VisionLanguageModel(with_lora(base, self.rank), words).to(self.device)
         language: Any = model.language
         language.load_state_dict(self.lora, strict=False)
+        if words.config.letters:
+            words.spell.requires_grad_(False)  # V stays, and what is spelled with it
         for name, p in language.named_parameters():
             p.requires_grad_("lora_" in name)
         language.get_base_model().set_attn_implementation("eager")  # the faster backward pass on a CPU

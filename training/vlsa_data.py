@@ -22,14 +22,12 @@ from pipelines.registry import load_language_tokenizer
 from pipelines.types import Element, Layout
 from pipelines.vlad.fonts import FontBook
 from pipelines.vlad.lettering import fit_text
-from pipelines.vlsa.spelling import Speller
+from pipelines.vlsa.spelling import CLASSES, LETTERS, Speller
 from training.data.assets import Assets
 from training.data.questions import KINDS, Exchange, converse, photo
 from training.posters import training_fonts
 
 EXCHANGES = 12  # kept for each picture
-LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
-CLASSES = len(LETTERS) + 2
 EM = 64  # pixels, at which advances are measured
 
 

@@ -401,12 +401,8 @@ class Chat:
 
     def show(self, conversation: Conversation, view: View | None, likes: Mapping[str, bool]) -> Values:
         """Chatbot with its likes, and the two transcripts, after something was said or taken back."""
-        marks = {True: "Like", False: "Dislike"}
-        turns, said = conversation.turns, [b for b in bubbles(conversation, view) if b.role == "assistant"]
-        feedback = [
-            marks[likes[turns[b.turn].uid]] if b.turn >= 0 and turns[b.turn].uid in likes else None for b in said
-        ]
-        chatbot = gr.Chatbot(value=self.shown(conversation, view), feedback_value=feedback)
+        messages, marks = self.shown(conversation, view), feedback(conversation, likes, view)
+        chatbot = gr.Chatbot(value=messages, feedback_value=marks)
         return (gr.skip() if conversation.busy else chatbot, *self.exports(conversation))
 
     def exports(self, conversation: Conversation) -> tuple[Any, Any]:

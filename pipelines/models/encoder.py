@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPVisionConfig, CLIPVisionModel, PreTrainedModel
 
+from pipelines.models.reader import LetterReader
+
 
 def pooled(hidden: Tensor, mask: Tensor) -> Tensor:
     """Mean over the tokens of a mask, scaled to unit variance: (B, L, D), (B, L) -> (B, D)."""
@@ -138,7 +140,8 @@ class VisionEncoder(ModelMixin, ConfigMixin):
     Args:
         image_size: S. patch: 16 where there is a stem. width, layers, heads: of the transformer. out: aligned width.
         activation: CLIP's own by default; VLSA trains on with the nearly equal "gelu", which is one operation.
-        stem: channels of the first convolution of `StemmedPatches`; 0 = CLIP's plain patches.
+        stem: channels of the first convolution of `StemmedPatches`; 0 = CLIP's plain patches. reader: width of the
+        `LetterReader` beside the tower, which `tokens` of VLSA take in; 0 = none.
     """
 
     @register_to_config
@@ -152,6 +155,7 @@ class VisionEncoder(ModelMixin, ConfigMixin):
         out: int = 256,
         activation: str = "quick_gelu",
         stem: int = 0,
+        reader: int = 0,
     ) -> None:
         super().__init__()
         self.vision = CLIPVisionModel(
@@ -169,6 +173,27 @@ class VisionEncoder(ModelMixin, ConfigMixin):
             embeddings: Any = self.vision.embeddings
             embeddings.patch_embedding = StemmedPatches(embeddings.patch_embedding, stem)
         self.project = nn.Linear(width, out, bias=False)
+        if reader:
+            self.letters = LetterReader(reader)
+
+    @property
+    def beside(self) -> int:
+        """Channels that `tokens` has beside those of the last layer."""
+        return self.config.width + 4 * self.config.reader
+
+    def tokens(self, x: Tensor, beside: bool = False) -> Tensor:
+        """The last layer's tokens without the class token: (B, 3, S, S) in [-1, 1] -> (B, (S / patch)^2, width).
+
+        Args:
+            beside: append to each token the one that enters the first layer, and the letter reader's where there is
+            one: (B, (S / patch)^2, width + beside).
+        """
+        seen = self.vision(pixel_values=x, output_hidden_states=beside)
+        last = seen.last_hidden_state[:, 1:]
+        if not beside:
+            return last
+        read = [self.letters(x)] if self.config.reader else []
+        return torch.cat([last, seen.hidden_states[0][:, 1:], *read], -1)
 
     def forward(self, x: Tensor) -> Tensor:
         size = self.config.image_size

@@ -10,6 +10,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.models.encoder import VisionEncoder
+
 
 def fourier(centres: Tensor, cells: int, bands: int) -> Tensor:
     """Sines and cosines of positions: (..., 2) in cells [0, cells) -> (..., 4 * bands)."""
@@ -33,29 +35,28 @@ class SAPerceiver(ModelMixin, ConfigMixin):
     - (1) has several heads and each adds a bias that falls with the distance between a tile token and a place near
       the cell (learned; at first one of the cell's quarters). It keeps "the spatial structure according to V_Lo",
       and lets different heads hold different quarters instead of their sum. q has no place and no such bias.
-    - V_Hi and V_Lo may hold two levels of the encoder: its last layer's tokens and, with `early`, those that enter its
-      first layer. The last layer knows what is there and has lost how it looks: from it a linear map rebuilds held-out
-      posters at 18.8 dB, from the first one's input at 23.5 dB. To join both is what the Dense Connector of Yao et al.
-      (2024) does.
+    - V_Hi and V_Lo may hold more `beside` the encoder's last layer: the tokens that enter its first layer, as in the
+      Dense Connector of Yao et al. (2024), and those of a letter reader. The last layer knows what is there and has
+      lost how it looks: from it a linear map rebuilds held-out posters at 18.8 dB, from the first one's input at 23.5.
     - (2) adds an (l+1) x (l+1) matrix to an (l+1) x d one. Here the product of attention and V'_Lo is what w_o2
       maps, and V'_Lo is added: V'_Lo <- w_o2 ((V'_Lo (w_k V'_Lo)^T / (l+1)) V'_Lo) + V'_Lo, on normalised V'_Lo
       inside the brackets, without which a cubic form does not train.
 
     Args:
         vision: width of the vision encoder. width: d. heads: of (1) and (2). cells: side of the token grid; l =
-        cells^2. bands: of the Fourier features that tell a tile token its place. early: whether tokens come with two
-        levels.
+        cells^2. bands: of the Fourier features that tell a tile token its place. beside: channels of a token after the
+        first `vision` ones.
     """
 
     @register_to_config
     def __init__(
-        self, vision: int = 256, width: int = 576, heads: int = 8, cells: int = 8, bands: int = 6, early: bool = False
+        self, vision: int = 256, width: int = 576, heads: int = 8, cells: int = 8, bands: int = 6, beside: int = 0
     ) -> None:
         super().__init__()
         self.connector = nn.Sequential(nn.Linear(vision, width), nn.GELU(), nn.Linear(width, width))
-        if early:
-            self.early_connector = nn.Linear(vision, width, bias=False)
-            nn.init.zeros_(self.early_connector.weight)  # at first as without it
+        if beside:
+            self.beside_connector = nn.Linear(beside, width, bias=False)
+            nn.init.zeros_(self.beside_connector.weight)  # at first as without it
         self.places = nn.Linear(4 * bands, width)
         self.q = nn.Parameter(0.02 * torch.randn(1, width))
         self.norm_lo, self.norm_hi, self.norm_self = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
@@ -82,19 +83,19 @@ class SAPerceiver(ModelMixin, ConfigMixin):
         return x.unflatten(-1, (self.config.heads, -1)).transpose(1, 2)
 
     def connect(self, tokens: Tensor) -> Tensor:
-        """The encoder's tokens (..., vision), or (..., 2 vision) with `early`, -> (..., width)."""
-        if not self.config.early:
+        """The encoder's tokens (..., vision + beside) -> (..., width)."""
+        if not self.config.beside:
             return self.connector(tokens)
-        last, first = tokens.chunk(2, -1)
-        return self.connector(last) + self.early_connector(first)
+        last, beside = tokens.split([self.config.vision, self.config.beside], -1)
+        return self.connector(last) + self.beside_connector(beside)
 
     def forward(self, v_lo: Tensor, v_hi: Tensor, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Merge.
 
         Args:
-            v_lo: (B, l, vision) tokens of the snapshot. v_hi: (B, m, l, vision) tokens of the tiles; m = 0 is the
-            ablation "low resolution only"; both twice as wide with `early`. centres: (B or 1, m, l, 2) (y, x) of each
-            tile token in cells [0, cells); 1 where all images have the same grid of tiles.
+            v_lo: (B, l, vision + beside) tokens of the snapshot. v_hi: (B, m, l, vision + beside) tokens of the tiles;
+            m = 0 is the ablation "low resolution only". centres: (B or 1, m, l, 2) (y, x) of each tile token in cells
+            [0, cells); 1 where all images have the same grid of tiles.
 
         Returns:
             V (B, l, width), P (B, width), weights of (1) summed over heads (B, l + 1, m * l).
@@ -109,7 +110,7 @@ class SAPerceiver(ModelMixin, ConfigMixin):
         return x[:, :-1], x[:, -1], weights
 
     def gather(self, x: Tensor, v_hi: Tensor, centres: Tensor, m: int) -> tuple[Tensor, Tensor]:
-        """Eq. (1): x (B, l + 1, width), v_hi (B, m l, vision) -> x, weights (B, l + 1, m l)."""
+        """Eq. (1): x (B, l + 1, width), v_hi (B, m l, vision + beside) -> x, weights (B, l + 1, m l)."""
         hi = self.connect(v_hi) + self.places(fourier(centres, self.config.cells, self.config.bands))
         q, kv = self.split(self.w_q(self.norm_lo(x))), self.split(self.w_kv(self.norm_hi(hi)))
         logits = q @ kv.mT / q.shape[-1] ** 0.5 + self.bias(centres)
@@ -124,18 +125,16 @@ class SAPerceiver(ModelMixin, ConfigMixin):
         return (attention @ heads).transpose(1, 2).flatten(2)
 
 
-def encode_views(vision: nn.Module, snapshot: Tensor, tiles: Tensor, early: bool = False) -> tuple[Tensor, Tensor]:
+def encode_views(vision: VisionEncoder, snapshot: Tensor, tiles: Tensor, beside: bool = False) -> tuple[Tensor, Tensor]:
     """One pass of the vision encoder over snapshots (B, 3, S, S) and tiles (B, m, 3, S, S), pixels in [-1, 1].
 
     Args:
-        early: append to each token of the last layer the one that enters the first layer; d is then twice the width.
+        beside: as of `VisionEncoder.tokens`; d is then wider.
 
     Returns:
         V_Lo (B, l, d) and V_Hi (B, m, l, d); the class token is left out.
     """
     b, m = tiles.shape[:2]
     pixels = torch.cat([snapshot, tiles.flatten(0, 1)])  # (B + B m, 3, S, S)
-    seen = vision(pixel_values=pixels, output_hidden_states=early)
-    tokens = torch.cat([seen.last_hidden_state, seen.hidden_states[0]], -1) if early else seen.last_hidden_state
-    tokens = tokens[:, 1:]  # (B + B m, l, d)
+    tokens = vision.tokens(pixels, beside)  # (B + B m, l, d)
     return tokens[:b], tokens[b:].unflatten(0, (b, m))

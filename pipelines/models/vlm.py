@@ -5,8 +5,10 @@ VLSA eqs. (6) to (8).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
@@ -14,8 +16,17 @@ from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipelines.models.perceiver import fourier
+
 SORTS = ("objects", "colours", "numbers")  # of names
 SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
+BOXES = 2, 8  # rows and columns of a cell; no two letters of legible text have their centres in one
+BANDS = 6  # of the Fourier features of a letter's place
+EMPTY = 0.1  # weight of an empty box in training, beside that of a letter
+LEAST = 0.4  # letters expected from which one counts as there
+FAINT = 0.15  # below it a box counts as empty
+ONE = 1.3  # letters expected up to which there is one
+MOST = 96  # letters of an image that are read
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
 
 
@@ -24,6 +35,68 @@ def colour_features() -> Tensor:
     eye = torch.eye(COLOUR_LEVELS)
     k = torch.arange(COLOUR_LEVELS**3)
     return torch.cat([eye[k // 64], eye[k // 8 % 8], eye[k % 8]], -1)
+
+
+def chances(logits: Tensor) -> Tensor:
+    """Logits of letters (..., letters), trained with EMPTY -> probabilities in which empty boxes weigh like others."""
+    return (logits.float() - F.pad(logits.new_full((1,), math.log(EMPTY)), (0, logits.shape[-1] - 1))).softmax(-1)
+
+
+def by_place(boxes: Tensor) -> Tensor:
+    """What stands in the boxes of each cell (B, l, BOXES rows * columns, ...) by their rows and columns in the image:
+    (B, rows, columns, ...).
+    """
+    cells = math.isqrt(boxes.shape[1])
+    grid = boxes.unflatten(2, BOXES).unflatten(1, (cells, cells))  # (B, cells, cells, rows, columns, ...)
+    return grid.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def reading_order(there: np.ndarray) -> list[list[int]]:
+    """The letters of an image, line by line, at most MOST, each as the boxes that it is expected in, likeliest first.
+
+    A letter whose centre lies near an edge is expected in two boxes or four, half in each. So neighbours count as one
+    as long as no more than ONE letter is expected in them: two rows for a whole line, two columns for a letter.
+
+    Args:
+        there: (rows, columns) probability of a letter in each box.
+
+    Returns:
+        Places in the flattened array.
+    """
+    columns = there.shape[1]
+    out: list[list[int]] = []
+    row = 0
+    while row < len(there) and len(out) < MOST:
+        high = 1 + (row + 1 < len(there) and one_line(there, row))
+        sums = there[row : row + high].sum(0)
+        column = 0
+        while column < columns:
+            wide = 1 + (column + 1 < columns and sums[column + 1] > FAINT and sums[column : column + 2].sum() <= ONE)
+            if sums[column] > FAINT and sums[column : column + wide].sum() >= LEAST:
+                boxes = [(r, c) for r in range(row, row + high) for c in range(column, column + wide)]
+                boxes.sort(key=lambda rc: -there[rc])
+                out.append([r * columns + c for r, c in boxes])
+                column += wide
+            else:
+                column += 1
+        row += high
+    return out[:MOST]
+
+
+def one_line(there: np.ndarray, row: int) -> bool:
+    """Whether a row of boxes and the next one hold one line of text, and the next one is not more of the one after."""
+    pair = there[row : row + 3]
+    if pair[0].max() <= FAINT or pair[1].max() <= FAINT or crowd(pair[0], pair[1]) > ONE:
+        return False
+    return len(pair) < 3 or pair[2].sum() <= pair[0].sum() or crowd(pair[1], pair[2]) > ONE
+
+
+def crowd(upper: np.ndarray, lower: np.ndarray) -> float:
+    """Letters that are expected in two rows of boxes (columns,) at a place where there is any: about 1 in one line."""
+    near = [np.maximum(np.maximum(r, np.pad(r[1:], (0, 1))), np.pad(r[:-1], (1, 0))) for r in (upper, lower)]
+    first, second = (x > FAINT for x in (upper, lower))
+    sums = np.concatenate([(upper + near[1])[first], (lower + near[0])[second]])
+    return float(sums.mean()) if len(sums) else 0.0
 
 
 class VisualWords(ModelMixin, ConfigMixin):
@@ -38,18 +111,28 @@ class VisualWords(ModelMixin, ConfigMixin):
     seen lies where the language model has its word for it. It is the visual embedding table of Ovis (Lu et al., 2024)
     with names in place of free vectors.
 
+    Letters are too many for that: a cell holds several. So V is also spelled: a linear map reads which letter stands in
+    each of the BOXES of a cell, and each letter that is found becomes a word of its own behind V, the expected
+    embedding of its character with its place, line by line. All of it comes out of V; an image without text adds none.
+
     Args:
         width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
         embedding's entries. gain: of V's map, by which it comes to that scale. names: how many there are of SORTS; None
-        = none of any. boost: of the expected embedding.
+        = none of any. boost: of the expected embedding. letters: classes of letters, the first of which is "no
+        letter"; 0 = V is not spelled.
     """
 
     @register_to_config
     def __init__(
         self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
-        gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0,
+        gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0, letters: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
+        if letters:
+            self.spell = nn.Linear(width, BOXES[0] * BOXES[1] * letters)
+            self.place = nn.Linear(4 * BANDS, hidden)
+            nn.init.normal_(self.place.weight, std=scale / (4 * BANDS) ** 0.5)
+            self.register_buffer("alphabet", torch.zeros(letters, hidden))  # embeddings of characters; 0 of no letter
         self.register_buffer("table", torch.zeros(sum(names or ()), hidden))  # embeddings of names, without their mean
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.visual = nn.Linear(width, hidden)
@@ -91,6 +174,32 @@ class VisualWords(ModelMixin, ConfigMixin):
     def expected(self, read: Tensor) -> Tensor:
         """`read` (..., hidden) -> expected embedding of what it is called (..., hidden)."""
         return torch.cat(self.likely(read), -1).to(self.table.dtype) @ self.table
+
+    def spelled(self, v: Tensor) -> Tensor:
+        """V (B, l, width) -> logits of the letter in each box of each cell (B, l, BOXES rows * columns, letters)."""
+        return self.spell(self.norm(v)).unflatten(-1, (-1, self.config.letters))
+
+    def found(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The letters of V (B, l, width) in reading order, as words.
+
+        Returns:
+            embeddings (B, n, hidden) and which of them are there (B, n) bool; n is the most that an image has.
+        """
+        share = by_place(chances(self.spelled(v)))  # (B, rows, columns, letters)
+        rows, columns = share.shape[1:3]
+        orders = [reading_order(there) for there in (1 - share[..., 0]).detach().cpu().numpy()]
+        n, empty = max(map(len, orders)), rows * columns
+        boxes = torch.full((len(v), n, 4), empty, device=v.device)
+        for k, order in enumerate(orders):
+            for i, places in enumerate(order):
+                boxes[k, i, : len(places)] = torch.tensor(places, device=v.device)
+        flat = F.pad(share.flatten(1, 2)[..., 1:], (1, 0, 0, 1))  # no letter counts nothing, nor does the empty box
+        picked = boxes.flatten(1)[..., None].expand(-1, -1, flat.shape[-1])
+        told = flat.gather(1, picked).unflatten(1, (n, 4)).sum(2)  # (B, n, letters)
+        first = boxes[..., 0]
+        centres = torch.stack([(first // columns + 0.5) / rows, (first % columns + 0.5) / columns], -1)
+        place = self.place(fourier(centres, 1, BANDS).to(self.place.weight))
+        return told.to(self.alphabet) @ self.alphabet + place, first < empty
 
     def inputs(self) -> Tensor:
         """Input embeddings of the new tokens (count, hidden)."""
@@ -139,10 +248,19 @@ class VisionLanguageModel(nn.Module):
         words = F.linear(hidden.to(weight.dtype), weight).float()
         return torch.cat([words, self.words.outputs(hidden.float()).float()], -1)
 
+    def image(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes before the instruction: V (B, l, width) -> embeddings (B, n, hidden), which are there (B, n)."""
+        seen = self.words.see(v)
+        keep = torch.ones(seen.shape[:2], dtype=torch.bool, device=v.device)
+        if not self.words.config.letters:
+            return seen, keep
+        found, there = self.words.found(v)
+        return torch.cat([seen, found.to(seen.dtype)], 1), torch.cat([keep, there], 1)
+
     def prompt(self, v: Tensor, ids: Tensor) -> Tensor:
-        """concat[V, I_emb]: V (B, l, width), ids (B, T) -> (B, l + T, hidden)."""
+        """concat[V, I_emb] of one image: V (1, l, width), ids (1, T) -> (1, n + T, hidden)."""
         text = self.embed(ids)
-        return torch.cat([self.words.see(v).to(text.dtype), text], 1)
+        return torch.cat([self.image(v)[0].to(text.dtype), text], 1)
 
     def forward(
         self,
@@ -165,11 +283,14 @@ class VisionLanguageModel(nn.Module):
             logits (K, vocabulary + count) at the K positions before an answer token, and its ids (K,): places in
             `among`, then the new tokens, where that is given.
         """
-        x = self.prompt(v, ids)
-        keep = torch.cat([mask.new_ones(v.shape[:2]), mask], 1)
-        seen: dict[str, Tensor] = {"attention_mask": keep.long()} if turns is None else apart(keep, turns, x.dtype)
+        text = self.embed(ids)
+        image, there = self.image(v)
+        n = image.shape[1]
+        keep = torch.cat([there, mask], 1)
+        seen = apart(keep, turns, image.shape[1], text.dtype) if turns is not None else behind(keep)
+        x = torch.cat([image.to(text.dtype), text], 1)
         hidden = self.decoder(inputs_embeds=x, use_cache=False, **seen).last_hidden_state
-        before = hidden[:, v.shape[1] - 1 : -1]  # the state that predicts ids[:, t]
+        before = hidden[:, n - 1 : -1]  # the state that predicts ids[:, t]
         told = ids[answers]
         if among is not None:
             place = torch.searchsorted(among, told).clamp_max(len(among) - 1)
@@ -177,25 +298,31 @@ class VisionLanguageModel(nn.Module):
         return self.logits(before[answers], among), told
 
 
-def apart(keep: Tensor, turns: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Attention mask and positions by which exchanges see V and themselves, and not each other.
+def behind(keep: Tensor) -> dict[str, Tensor]:
+    """Attention mask and positions of a batch of which only `keep` (B, n + T) bool is there."""
+    return {"attention_mask": keep.long(), "position_ids": (keep.cumsum(1) - 1).clamp_min(0)}
+
+
+def apart(keep: Tensor, turns: Tensor, n: int, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Attention mask and positions by which exchanges see the image and themselves, and not each other.
 
     Args:
-        keep: (B, l + T) bool. turns: (B, T) long from 0.
+        keep: (B, n + T) bool. turns: (B, T) long from 0. n: columns of the image.
 
     Returns:
-        attention_mask (B, 1, l + T, l + T), 0 or the least number of `dtype`; position_ids (B, l + T).
+        attention_mask (B, 1, n + T, n + T), 0 or the least number of `dtype`; position_ids (B, n + T).
     """
-    b, n = keep.shape
-    length = n - turns.shape[1]
-    turn = torch.cat([turns.new_full((b, length), -1), turns], 1)
-    places = torch.arange(n, device=keep.device)
-    same = (turn[:, :, None] == turn[:, None]) | (places < length)
-    allowed = same & (places[:, None] >= places) & keep[:, None] | torch.eye(n, dtype=torch.bool, device=keep.device)
-    first = torch.where(turn[:, :, None] == turn[:, None], places, n).amin(-1)  # where each exchange begins
-    mask = torch.zeros(b, 1, n, n, dtype=dtype, device=keep.device)
+    b, whole = keep.shape
+    turn = torch.cat([turns.new_full((b, n), -1), turns], 1)
+    places = torch.arange(whole, device=keep.device)
+    same = (turn[:, :, None] == turn[:, None]) | (places < n)
+    causal = same & (places[:, None] >= places) & keep[:, None]
+    allowed = causal | torch.eye(whole, dtype=torch.bool, device=keep.device)
+    first = torch.where(turn[:, :, None] == turn[:, None], places, whole).amin(-1)  # where each exchange begins
+    mask = torch.zeros(b, 1, whole, whole, dtype=dtype, device=keep.device)
     mask.masked_fill_(~allowed[:, None], torch.finfo(dtype).min)
-    positions = torch.where(turn < 0, places, places - first + length)
+    own = behind(keep)["position_ids"]
+    positions = torch.where(turn < 0, own, places - first + keep[:, :n].sum(1, keepdim=True))
     return {"attention_mask": mask, "position_ids": positions}
 
 

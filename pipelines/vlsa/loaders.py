@@ -30,6 +30,7 @@ from pipelines.registry import (
     ready,
 )
 from pipelines.vlad import loaders as vlad
+from pipelines.vlsa.spelling import CLASSES
 
 PARTS: dict[str, type[ModelMixin]] = {
     "vision": VisionEncoder,
@@ -113,7 +114,7 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
         sizes: arguments of the parts' constructors (tests make them tiny).
     """
     own = vlad.part_config(start / "vision") if start else {}
-    vision = VisionEncoder(**{**own, "stem": 48, "activation": "gelu", **sizes.get("vision", {})})
+    vision = VisionEncoder(**{**own, "stem": 48, "reader": 64, "activation": "gelu", **sizes.get("vision", {})})
     if start:
         weights = vlad.load_part("vision", start).state_dict()
         patches = "vision.embeddings.patch_embedding."
@@ -122,10 +123,12 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
     width = sizes.get("perceiver", {}).get("width", 576)
     parts = {
         "vision": vision.train().requires_grad_(True),
-        "perceiver": SAPerceiver(**{"vision": vision.config.width, "early": True, **sizes.get("perceiver", {})}),
+        "perceiver": SAPerceiver(
+            **{"vision": vision.config.width, "beside": vision.beside, **sizes.get("perceiver", {})}
+        ),
         "epigone": Epigone(**{"width": width, "context": denoiser.config.context, **sizes.get("epigone", {})}),
         "preview": PreviewDecoder(**{"width": width, **sizes.get("preview", {})}),
-        "words": VisualWords(**{"width": width, **sizes.get("words", {})}),
+        "words": VisualWords(**{"width": width, "letters": CLASSES, **sizes.get("words", {})}),
         "denoiser": with_denoiser_lora(denoiser),
     }
     if start is None:

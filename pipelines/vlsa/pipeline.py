@@ -112,7 +112,7 @@ class VlsaPipeline:
                 snapshot = from_uint8(view.snapshot()[None]).to(device)
                 tiles = from_uint8(view.tiles() if perceiver else view.tiles()[:0]).to(device)[None]
                 centres = torch.from_numpy(view.centres())[None].to(device)
-                v_lo, v_hi = encode_views(vision.vision, snapshot, tiles, merge.config.early)
+                v_lo, v_hi = encode_views(vision, snapshot, tiles, merge.config.beside > 0)
                 v, p, weights = merge(v_lo, v_hi, centres[:, : tiles.shape[1]])
                 self._encoded[key] = Encoded(v, p, weights[0])
             while len(self._encoded) > KEPT:
@@ -339,7 +339,7 @@ class VlsaPipeline:
             speller = self.speller(tokenizer)
             rows = [speller.turn(q) for q in questions]
             assert len({len(r) for r in rows}) == 1  # the same words but for digits
-            decoder = Decoder(vlm, vlm.words.see(encoded.v))
+            decoder = Decoder(vlm, vlm.image(encoded.v)[0])
             decoder.branch(len(rows))  # the image is read once for all of them
             decoder.append(torch.tensor(rows, device=encoded.v.device))
             answers, likeliest = [], []

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
+CLASSES = len(LETTERS) + 2
 QUOTED = re.compile(r'(?<=")[^"]*(?=")')
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 
@@ -51,7 +53,8 @@ class Speller:
     def _plain(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"]) if text else []
 
-    def _letters(self, text: str) -> list[int]:
+    def letters(self, text: str) -> list[int]:
+        """Token ids of a text, character by character."""
         ids: list[int] = []
         for c in text:
             if len(self._characters) > 4096:
@@ -65,7 +68,7 @@ class Speller:
         """Token ids of a question or an answer, without turn marks; curly quotes count as straight ones."""
         ids: list[int] = []
         for piece, spelled in pieces(text.translate(CURLY)):
-            ids += self._letters(piece) if spelled else self._plain(_unmarked(piece))
+            ids += self.letters(piece) if spelled else self._plain(_unmarked(piece))
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +14,15 @@ from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder, cell_cover, reconstruction_loss
 from pipelines.models.perceiver import SAPerceiver, encode_views
 from pipelines.models.vfe import VisualFeatureEnhancer
-from pipelines.models.vlm import VisionLanguageModel, VisualWords, response_loss
+from pipelines.models.vlm import (
+    BOXES,
+    EMPTY,
+    VisionLanguageModel,
+    VisualWords,
+    chances,
+    reading_order,
+    response_loss,
+)
 from pipelines.models.vq import VQVAE
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.decoding import Decoder, Sampling, choose
@@ -64,33 +73,35 @@ def test_without_tiles_only_the_snapshot_counts(perceiver: SAPerceiver) -> None:
 def test_views_are_encoded_by_one_tower() -> None:
     tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu").eval()
     x = tokens(3, 3, 128, 128)
-    lo, hi = encode_views(tower.vision, x[:1], x[None, 1:])
+    lo, hi = encode_views(tower, x[:1], x[None, 1:])
     assert lo.shape == (1, 64, 32) and hi.shape == (1, 2, 64, 32)
-    again, _ = encode_views(tower.vision, x[1:2], x[None, 1:])
+    again, _ = encode_views(tower, x[1:2], x[None, 1:])
     assert torch.allclose(again[0], hi[0, 0], atol=1e-5)
 
 
-def test_the_early_level_follows_the_last_one() -> None:
-    tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu").eval()
+def test_the_first_level_and_letters_follow_the_last_level() -> None:
+    tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu", reader=16).eval()
     x = tokens(3, 3, 128, 128)
-    last = encode_views(tower.vision, x[:1], x[None, 1:])
-    both = encode_views(tower.vision, x[:1], x[None, 1:], early=True)
-    for one, two in zip(last, both, strict=True):
-        assert two.shape[-1] == 64 and torch.equal(two[..., :32], one)
-    changed = x.clone()
-    changed[0, :, :16, :16] += 1  # the first patch of the snapshot: nothing else enters the first layer changed
-    moved = encode_views(tower.vision, changed[:1], x[None, 1:], early=True)[0] - both[0]
-    assert moved[0, 0, 32:].abs().max() > 1e-3 and moved[0, 1:, 32:].abs().max() < 1e-6
+    last = encode_views(tower, x[:1], x[None, 1:])
+    all_of_it = encode_views(tower, x[:1], x[None, 1:], beside=True)
+    for one, more in zip(last, all_of_it, strict=True):
+        assert more.shape[-1] == 32 + tower.beside == 32 + 32 + 64 and torch.equal(more[..., :32], one)
+    assert torch.allclose(all_of_it[0][0, :, 64:], tower.letters(x[:1])[0], atol=1e-5)
+    changed = x[:1].clone()
+    changed[0, :, :16, :16] += 1  # the first patch: nothing else that enters the first layer is changed
+    moved = tower.tokens(changed, beside=True)[0] - all_of_it[0][0]
+    assert moved[0, 32:64].abs().max() > 1e-3 and moved[1:, 32:64].abs().max() < 1e-6
+    assert moved[9, 64:].abs().max() > 1e-4  # letters reach over the edges of patches
 
 
-def test_the_early_level_begins_as_if_it_were_not_there(perceiver: SAPerceiver) -> None:
-    wide = SAPerceiver(vision=16, width=32, heads=4, bands=3, early=True).eval()
+def test_what_is_beside_begins_as_if_it_were_not_there(perceiver: SAPerceiver) -> None:
+    wide = SAPerceiver(vision=16, width=32, heads=4, bands=3, beside=20).eval()
     missing, unexpected = wide.load_state_dict(perceiver.state_dict(), strict=False)
-    assert missing == ["early_connector.weight"] and not unexpected
-    lo, hi, centres = tokens(2, 64, 32), tokens(2, 4, 64, 32), frame_centres(2, 2)[None]
+    assert missing == ["beside_connector.weight"] and not unexpected
+    lo, hi, centres = tokens(2, 64, 36), tokens(2, 4, 64, 36), frame_centres(2, 2)[None]
     v = wide(lo, hi, centres)[0]
     assert torch.allclose(v, perceiver(lo[..., :16], hi[..., :16], centres)[0], atol=1e-6)
-    torch.nn.init.normal_(wide.early_connector.weight)
+    torch.nn.init.normal_(wide.beside_connector.weight)
     assert not torch.allclose(wide(lo, hi, centres)[0], v, atol=1e-3)
 
 
@@ -263,3 +274,101 @@ def test_visual_words_without_names_are_a_linear_map() -> None:
     words = VisualWords(width=16, hidden=32, codes=20, channels=4)
     v = tokens(2, 64, 16)
     assert words.table.shape == (0, 32) and torch.equal(words.see(v), words.config.gain * words.read(v))
+
+
+# -- letters as words
+
+
+def boxes(*likely: tuple[int, int, float]) -> np.ndarray:
+    """(16, 64) probabilities of a letter."""
+    there = np.full((16, 64), 0.01)
+    for row, column, p in likely:
+        there[row, column] = p
+    return there
+
+
+@pytest.mark.parametrize(
+    ("likely", "expected"),
+    [
+        ([], []),
+        ([(3, 5, 0.9), (3, 2, 0.9), (7, 1, 0.9)], [(3, 2), (3, 5), (7, 1)]),  # line by line, from the left
+        ([(3, 5, 0.3)], []),  # hardly there
+        ([(3, 5, 0.35), (4, 5, 0.6)], [(4, 5)]),  # one letter on the edge of two rows
+        ([(3, 5, 0.55), (3, 6, 0.45)], [(3, 5)]),  # ... of two columns
+        ([(3, 5, 0.9), (3, 6, 0.9)], [(3, 5), (3, 6)]),  # two letters side by side
+        ([(3, 2, 0.9), (4, 6, 0.9), (3, 10, 0.9)], [(3, 2), (4, 6), (3, 10)]),  # a line that changes its row
+        (
+            [(3, 2, 0.9), (3, 5, 0.9), (4, 2, 0.9), (4, 5, 0.9)],
+            [(3, 2), (3, 5), (4, 2), (4, 5)],
+        ),  # two lines, close together
+    ],
+)
+def test_letters_are_read_line_by_line(likely: list[tuple[int, int, float]], expected: list[tuple[int, int]]) -> None:
+    found = reading_order(boxes(*likely))
+    assert [(b[0] // 64, b[0] % 64) for b in found] == expected
+
+
+def test_no_more_letters_than_fit_are_read() -> None:
+    assert len(reading_order(np.full((16, 64), 0.9))) == 96
+
+
+def test_empty_boxes_weigh_like_others_again() -> None:
+    """Training with a tenth of the weight makes letters ten times as likely as they are."""
+    truth = torch.tensor([0.9, 0.06, 0.04])
+    trained = (truth * torch.tensor([EMPTY, 1, 1])).log()
+    assert torch.allclose(chances(trained), truth, atol=1e-6)
+
+
+@pytest.fixture
+def spelling() -> VisualWords:
+    """Of V with 64 x 64 numbers, each of which says that the first letter stands in one box of a cell, or none."""
+    words = VisualWords(width=64, hidden=32, codes=20, channels=4, letters=4).eval()
+    torch.nn.init.zeros_(words.spell.weight)
+    weight = words.spell.weight.unflatten(0, (BOXES[0] * BOXES[1], 4))
+    with torch.no_grad():
+        for box in range(16):
+            weight[box, 0, :16] = -0.5
+            weight[box, 2, box] = 4.0
+        words.spell.bias.copy_(torch.tensor([8.0, 0, 0, 0]).repeat(16))
+    torch.nn.init.normal_(words.alphabet)
+    return words
+
+
+def showing(*places: tuple[int, int]) -> Tensor:
+    """V (1, 64, 64) with a letter at cells and boxes; the norm sees the rest as nothing."""
+    v = torch.zeros(1, 64, 64)
+    for cell, box in places:
+        v[0, cell, box] = 1.0
+    return v
+
+
+def test_letters_of_an_image_become_words_behind_it(spelling: VisualWords, tmp_path: Path) -> None:
+    v = torch.cat([showing((9, 3), (12, 0)), showing()])
+    words, there = spelling.found(v)
+    assert words.shape == (2, 2, 32) and there.tolist() == [[True, True], [False, False]]
+    letter = spelling.alphabet[2]
+    place = words[0] - letter  # the rest says where
+    assert place.abs().max() > 1e-3 and not torch.allclose(place[0], place[1], atol=1e-3)
+    none, nothing = spelling.found(showing())
+    assert none.shape == (1, 0, 32) and nothing.shape == (1, 0)
+    save_part(spelling, tmp_path / "words")
+    again = load_part("words", tmp_path)
+    assert torch.allclose(again.found(v)[0], words, atol=2e-2)
+
+
+def test_images_of_one_batch_may_have_different_letters(vlm: VisionLanguageModel, spelling: VisualWords) -> None:
+    """Trained beside another image, or answered alone: an image leads to the same prediction."""
+    vlm.words = spelling
+    vlm.language.set_attn_implementation("eager")
+    v = torch.cat([showing((9, 3)), showing((9, 3), (12, 0), (13, 5))])
+    ids, everything = torch.tensor([[3, 4, 5, 6]] * 2), torch.ones(2, 4, dtype=torch.bool)
+    answers = torch.tensor([[False, False, False, True]] * 2)
+    turns = torch.tensor([[0, 0, 1, 1]] * 2)
+    together, _ = vlm(v, ids, everything, answers)
+    alone, _ = vlm(v[:1], ids[:1], everything[:1], answers[:1])
+    assert torch.allclose(together[:1], alone, atol=1e-4) and not torch.allclose(together[1:], alone, atol=1e-3)
+    decoder = Decoder(vlm, vlm.prompt(v[:1], ids[:1, :3]))
+    assert torch.allclose(decoder.logits, alone, atol=1e-4)
+    apart, _ = vlm(v, ids, everything, answers, turns=turns)
+    second = Decoder(vlm, vlm.prompt(v[:1], ids[:1, 2:3]))
+    assert torch.allclose(apart[:1], second.logits, atol=1e-4)
