@@ -46,6 +46,7 @@ from training.vlsa_batches import (
     COLUMNS,
     COPIES,
     FRAMES,
+    PHOTOS,
     SHRUNK,
     Pictures,
     Sight,
@@ -62,7 +63,6 @@ OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 assert len(NUMBERS) == COPIES
 UNCONDITIONAL = 0.1  # share of denoised pictures without their condition, for classifier-free guidance
-PHOTOS = 0.12  # share of photographs
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
     "cpu": RunConfig(steps=1000, batch=24, lr=6e-4, warmup=100, ema=0.99, eval_every=200, save_every=200),
@@ -547,7 +547,7 @@ WEIGHTS = {
 
 def weighed(parts: dict[str, Tensor], letters: float = 1.0) -> tuple[Tensor, dict[str, float]]:
     """The sum of all losses, and each of them to be logged."""
-    weights = {**WEIGHTS, "letters": letters, "strips": letters}
+    weights = {**WEIGHTS, "letters": 3 * letters, "strips": letters}
     total = torch.stack([weights.get(k, 1.0) * x for k, x in parts.items()]).sum()
     return total, {k: float(x.detach()) for k, x in parts.items()}
 

@@ -25,6 +25,7 @@ COLUMNS = 4  # upright strips of a tile token
 COPIES = 6  # more count as this many
 COLOUR_NAMES = list(COLOURS)
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
+PHOTOS = 0.12  # share of photographs
 SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
 
 

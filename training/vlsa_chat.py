@@ -33,7 +33,6 @@ from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa import (
-    PHOTOS,
     SMOKE_SIZES,
     WATCHED,
     answers_right,
@@ -44,7 +43,7 @@ from training.vlsa import (
     weighed,
     words_config,
 )
-from training.vlsa_batches import Cells, Talk, Talker
+from training.vlsa_batches import PHOTOS, Cells, Talk, Talker
 from training.vlsa_embed import Embedded, load_embedded
 
 CONFIGS = {

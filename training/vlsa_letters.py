@@ -88,7 +88,7 @@ class LettersStage:
             share = share.transpose(2, 3).reshape(len(rows), 2 * CELLS, 2 * CELLS * COLUMNS, CLASSES)
             for p, r in zip(share.cpu().numpy(), rows, strict=True):
                 letters = self.test.letters[int(r)] if self.test.letters else np.zeros((0, 3), np.float32)
-                if len(letters) and len(np.unique(letters[:, 1])) == 1:
+                if one_line(letters):
                     exact.append(read(p) == folded(letters[:, 0]))
         accuracy = torch.cat(right).mean() if right else torch.tensor(float("nan"))
         return {"letter_accuracy": float(accuracy), "lines_exact": float(np.mean(exact)) if exact else float("nan")}
@@ -107,6 +107,11 @@ def crop(data: Pictures, row: int, rng: np.random.Generator) -> tuple[Tensor, Te
     moved[:, 1:] = (256 * letters[:, 1:] - (y, x)) / side
     inside = moved[((moved[:, 1:] >= 0) & (moved[:, 1:] < 1)).all(1)]
     return resized(from_uint8(part[None]), TILE, TILE), letter_grid([inside], (1, 1), (1.0, 1.0)).flatten(1, 2)
+
+
+def one_line(letters: np.ndarray) -> bool:
+    """Whether letters (L, 3) of class, y, x are one line."""
+    return len(letters) > 0 and len(np.unique(letters[:, 1])) == 1
 
 
 def read(share: np.ndarray) -> str:

@@ -23,9 +23,9 @@ SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
 BOXES = 2, 8  # rows and columns of a cell; no two letters of legible text have their centres in one
 BANDS = 6  # of the Fourier features of a letter's place
 EMPTY = 0.1  # weight of an empty box in training, beside that of a letter
-LEAST = 0.4  # letters expected from which one counts as there
+LEAST = 0.3  # letters expected from which one counts as there
 FAINT = 0.15  # below it a box counts as empty
-ONE = 1.3  # letters expected up to which there is one
+ONE = 1.6  # letters expected up to which there is one
 MOST = 96  # letters of an image that are read
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
 
@@ -119,17 +119,20 @@ class VisualWords(ModelMixin, ConfigMixin):
         width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
         embedding's entries. gain: of V's map, by which it comes to that scale. names: how many there are of SORTS; None
         = none of any. boost: of the expected embedding. letters: classes of letters, the first of which is "no
-        letter"; 0 = V is not spelled.
+        letter"; 0 = V is not spelled. spelling: width between the two layers that spell V; 0 = one layer.
     """
 
     @register_to_config
     def __init__(
         self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
         gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0, letters: int = 0,
+        spelling: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if letters:
-            self.spell = nn.Linear(width, BOXES[0] * BOXES[1] * letters)
+            boxes = BOXES[0] * BOXES[1] * letters
+            two = nn.Sequential(nn.Linear(width, spelling), nn.GELU(), nn.Linear(spelling, boxes)) if spelling else None
+            self.spell = two or nn.Linear(width, boxes)
             self.place = nn.Linear(4 * BANDS, hidden)
             nn.init.normal_(self.place.weight, std=scale / (4 * BANDS) ** 0.5)
             self.register_buffer("alphabet", torch.zeros(letters, hidden))  # embeddings of characters; 0 of no letter
