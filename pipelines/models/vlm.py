@@ -27,6 +27,7 @@ LEAST = 0.3  # letters expected from which one counts as there
 FAINT = 0.15  # below it a box counts as empty
 ONE = 1.6  # letters expected up to which there is one
 MOST = 96  # letters of an image that are read
+WORDS_AT_A_TIME = 32  # letters in training: few shapes of batches to compile for
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
 
 
@@ -182,16 +183,17 @@ class VisualWords(ModelMixin, ConfigMixin):
         """V (B, l, width) -> logits of the letter in each box of each cell (B, l, BOXES rows * columns, letters)."""
         return self.spell(self.norm(v)).unflatten(-1, (-1, self.config.letters))
 
-    def found(self, v: Tensor) -> tuple[Tensor, Tensor]:
+    def found(self, v: Tensor, multiple: int = 1) -> tuple[Tensor, Tensor]:
         """The letters of V (B, l, width) in reading order, as words.
 
         Returns:
-            embeddings (B, n, hidden) and which of them are there (B, n) bool; n is the most that an image has.
+            embeddings (B, n, hidden) and which of them are there (B, n) bool; n is the least `multiple` of something
+            that is as much as any image has.
         """
         share = by_place(chances(self.spelled(v)))  # (B, rows, columns, letters)
         rows, columns = share.shape[1:3]
         orders = [reading_order(there) for there in (1 - share[..., 0]).detach().cpu().numpy()]
-        n, empty = max(map(len, orders)), rows * columns
+        n, empty = multiple * math.ceil(max(map(len, orders)) / multiple), rows * columns
         boxes = torch.full((len(v), n, 4), empty, device=v.device)
         for k, order in enumerate(orders):
             for i, places in enumerate(order):
@@ -251,13 +253,17 @@ class VisionLanguageModel(nn.Module):
         words = F.linear(hidden.to(weight.dtype), weight).float()
         return torch.cat([words, self.words.outputs(hidden.float()).float()], -1)
 
-    def image(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        """What comes before the instruction: V (B, l, width) -> embeddings (B, n, hidden), which are there (B, n)."""
+    def image(self, v: Tensor, multiple: int = 1) -> tuple[Tensor, Tensor]:
+        """What comes before the instruction: V (B, l, width) -> embeddings (B, n, hidden), which are there (B, n).
+
+        Args:
+            multiple: see `VisualWords.found`.
+        """
         seen = self.words.see(v)
         keep = torch.ones(seen.shape[:2], dtype=torch.bool, device=v.device)
         if not self.words.config.letters:
             return seen, keep
-        found, there = self.words.found(v)
+        found, there = self.words.found(v, multiple)
         return torch.cat([seen, found.to(seen.dtype)], 1), torch.cat([keep, there], 1)
 
     def prompt(self, v: Tensor, ids: Tensor) -> Tensor:
@@ -287,7 +293,7 @@ class VisionLanguageModel(nn.Module):
             `among`, then the new tokens, where that is given.
         """
         text = self.embed(ids)
-        image, there = self.image(v)
+        image, there = self.image(v, WORDS_AT_A_TIME)
         n = image.shape[1]
         keep = torch.cat([there, mask], 1)
         seen = apart(keep, turns, image.shape[1], text.dtype) if turns is not None else behind(keep)

@@ -349,6 +349,8 @@ def test_letters_of_an_image_become_words_behind_it(spelling: VisualWords, tmp_p
     letter = spelling.alphabet[2]
     place = words[0] - letter  # the rest says where
     assert place.abs().max() > 1e-3 and not torch.allclose(place[0], place[1], atol=1e-3)
+    more, kept = spelling.found(v, multiple=4)
+    assert more.shape == (2, 4, 32) and torch.equal(more[:, :2], words) and not kept[:, 2:].any()
     none, nothing = spelling.found(showing())
     assert none.shape == (1, 0, 32) and nothing.shape == (1, 0)
     save_part(spelling, tmp_path / "words")
