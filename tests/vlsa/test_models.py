@@ -292,7 +292,7 @@ def boxes(*likely: tuple[int, int, float]) -> np.ndarray:
     [
         ([], []),
         ([(3, 5, 0.9), (3, 2, 0.9), (7, 1, 0.9)], [(3, 2), (3, 5), (7, 1)]),  # line by line, from the left
-        ([(3, 5, 0.3)], []),  # hardly there
+        ([(3, 5, 0.25)], []),  # hardly there
         ([(3, 5, 0.35), (4, 5, 0.6)], [(4, 5)]),  # one letter on the edge of two rows
         ([(3, 5, 0.55), (3, 6, 0.45)], [(3, 5)]),  # ... of two columns
         ([(3, 5, 0.9), (3, 6, 0.9)], [(3, 5), (3, 6)]),  # two letters side by side
