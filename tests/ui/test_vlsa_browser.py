@@ -124,7 +124,8 @@ def test_the_drawn_picture_is_taken_over(browser: Any, url: str) -> None:
     page.wait_for_selector("#stage a.save")
     page.locator("#ask-about").click()
     page.locator("#photo-notes").get_by_text("256 × 256 pixels").wait_for()
-    page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")  # it has come, or it comes back
+    page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
+    page.wait_for_timeout(2000)  # removed in the instant in which it arrives, it comes back
     page.get_by_role("button", name="Remove Image").click()
     page.locator("#photo img").wait_for(state="detached")
     page.locator("#from-drawing").click()
