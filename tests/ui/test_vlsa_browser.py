@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,13 +126,14 @@ def test_the_drawn_picture_is_taken_over(browser: Any, url: str) -> None:
     page.locator("#ask-about").click()
     page.locator("#photo-notes").get_by_text("256 × 256 pixels").wait_for()
     page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
-    for _ in range(8):  # removed in the instant in which it arrives, it comes back
-        if page.locator("#photo img").count():
-            page.get_by_role("button", name="Remove Image").click()
-        page.wait_for_timeout(2000)
-        if not page.locator("#photo img").count():
+    gone = "!document.querySelector('#photo img')"
+    for _ in range(6):  # removed in the instant in which it arrives, it may stay
+        page.get_by_role("button", name="Remove Image").click()
+        with suppress(Exception):
+            page.wait_for_function(gone, timeout=5000)
             break
-    page.locator("#photo img").wait_for(state="detached", timeout=5000)
+    else:
+        raise AssertionError("the image stays")
     page.locator("#from-drawing").click()
     page.locator("#photo img").wait_for()
     assert not visit.wrong
