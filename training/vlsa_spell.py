@@ -1,9 +1,9 @@
 """What spells V, trained alone on embeddings that stay: which letter stands in which box of a cell.
 
     python -m training.vlsa_embed --run RUN --data DIR ...
-    python -m training.vlsa_spell --run RUN --posters DIR ... [--photos DIR] --held-out TEST --out DIR
+    python -m training.vlsa_spell --earlier RUN --posters DIR ... [--photos DIR] --held-out TEST --out DIR
 
-Stage I teaches V to hold letters by a linear map; behind it, two layers read more of them, at thousands of pictures a
+Stage I teaches V to hold letters by a linear map; behind it, two layers read more of them, at hundreds of pictures a
 second. OUT continues RUN.
 """
 
@@ -96,14 +96,14 @@ class SpellStage:
 
 def main() -> None:
     p = parser(__doc__ or "")
-    p.add_argument("--run", type=Path, required=True, help="run that embedded the pictures and is gone on with")
+    p.add_argument("--earlier", type=Path, required=True, help="run that embedded the pictures and is gone on with")
     p.add_argument("--posters", type=Path, nargs="+", required=True)
     p.add_argument("--photos", type=Path, help="pictures without letters")
     p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
     args = p.parse_args()
     stage = SpellStage(
-        args.run, [load_embedded(args.run, d) for d in args.posters],
-        load_embedded(args.run, args.photos) if args.photos else None, load_embedded(args.run, args.held_out),
+        args.earlier, [load_embedded(args.earlier, d) for d in args.posters],
+        load_embedded(args.earlier, args.photos) if args.photos else None, load_embedded(args.earlier, args.held_out),
         load_marks(args.held_out, "letters"), 8 if args.config == "smoke" else HIDDEN,
     )  # fmt: skip
     fit(stage, chosen(CONFIGS, args), args.out)

@@ -37,7 +37,7 @@ class SAPerceiver(ModelMixin, ConfigMixin):
       and lets different heads hold different quarters instead of their sum. q has no place and no such bias.
     - V_Hi and V_Lo may hold more `beside` the encoder's last layer: the tokens that enter its first layer, as in the
       Dense Connector of Yao et al. (2024), and those of a letter reader. The last layer knows what is there and has
-      lost how it looks: from it a linear map rebuilds held-out posters at 18.8 dB, from the first one's input at 23.5.
+      lost much of how it looks.
     - (2) adds an (l+1) x (l+1) matrix to an (l+1) x d one. Here the product of attention and V'_Lo is what w_o2
       maps, and V'_Lo is added: V'_Lo <- w_o2 ((V'_Lo (w_k V'_Lo)^T / (l+1)) V'_Lo) + V'_Lo, on normalised V'_Lo
       inside the brackets, without which a cubic form does not train.

@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-STRIDE = 16  # pixels along a token's side, as of the tower's patches
-
 
 class LetterBlock(nn.Module):
     """x + conv(silu(norm(conv(silu(norm(x)))))); shape (B, C, H, W) in and out."""
