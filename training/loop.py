@@ -230,7 +230,9 @@ def mean_over_processes(params: list[nn.Parameter], seconds: float, processes: i
     torch.distributed.all_reduce(flat)
     flat /= processes
     for p, g, mean in zip(params, grads, flat[:-1].split([g.numel() for g in grads]), strict=True):
-        p.grad = mean.view_as(g).to(g.dtype)
+        p.grad = g.copy_(
+            mean.view_as(g)
+        )  # in the same memory format: the fused optimiser steps through both as they lie
     return float(flat[-1])
 
 

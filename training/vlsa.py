@@ -28,8 +28,9 @@ from pipelines.config import get_preset
 from pipelines.images import to_uint8
 from pipelines.models.epigone import cell_cover, reconstruction_loss
 from pipelines.models.perceiver import encode_views
+from pipelines.models.reader import EMPTY, STRIPS
 from pipelines.models.vfe import add_noise
-from pipelines.models.vlm import EMPTY, SHARPNESS, VisionLanguageModel, VisualWords
+from pipelines.models.vlm import SHARPNESS, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlad.loaders import load_part as load_vlad
@@ -43,7 +44,6 @@ from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa_batches import (
-    COLUMNS,
     COPIES,
     FRAMES,
     PHOTOS,
@@ -59,6 +59,7 @@ from training.vlsa_batches import (
 PROBES = ("strips", "shows")
 LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
 ADDED = ("letters.", "beside_connector.", "spell.", "place.", "alphabet")  # which earlier runs may lack
+BESIDE = "beside_connector.weight"  # of SA-Perceiver
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
 assert len(NUMBERS) == COPIES
@@ -76,11 +77,11 @@ class Shape:
 
     Attributes:
         layers: of the language model; None = all. vision, denoiser, language: whether they learn. talk, rebuilt,
-        denoised: share of the batch that talks, is previewed, is denoised. length: most tokens of a conversation.
-        cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution only.
-        reconstruct: False = no reconstructive training (the preview learns on detached embeddings). letters: weight
-        of the letter probe. tower: True = the vision encoder alone learns, from the snapshot and one tile of each
-        picture, what stands where: many more pictures a second. rebuild: True = only what rebuilds from V learns.
+        denoised: share of the batch that talks (0: nobody), is previewed, is denoised. length: most tokens of a
+        conversation. cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution
+        only. reconstruct: False = no reconstructive training (the preview learns on detached embeddings). tower: True
+        = the vision encoder alone learns, from the snapshot and one tile of each picture, what stands where: many
+        more pictures a second. rebuild: True = only what rebuilds from V learns.
     """
 
     layers: tuple[int, ...] | None = OUTER
@@ -94,7 +95,6 @@ class Shape:
     cognition: float = 0.0
     tiles: bool = True
     reconstruct: bool = True
-    letters: float = 1.0
     tower: bool = False
     rebuild: bool = False
     rank: int = 16
@@ -121,7 +121,7 @@ SMOKE_SIZES: dict[str, dict[str, Any]] = {
     "perceiver": {"width": 32, "heads": 4},
     "epigone": {"rank": 4},
     "preview": {"channels": 4, "hidden": 8, "blocks": 1},
-    "words": {"hidden": 32},
+    "words": {"hidden": 32, "spelling": 8},
     "denoiser": {"latent": 4, "spread": 2, "context": 32, "layers": 1, "heads": 2, "head_dim": 16},
     "autoencoder": {"latent_channels": 4, "fine": 8, "coarse": 8},
     "language": {
@@ -150,7 +150,7 @@ class Vlsa(nn.Module):
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
         if start is not None:  # which may put what it sees into words
             self.words = VisualWords(**{**words_config(start), "letters": CLASSES})
-        self.strips = nn.Linear(self.vision.config.width, COLUMNS * CLASSES)
+        self.strips = nn.Linear(self.vision.config.width, STRIPS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
         base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
@@ -176,7 +176,8 @@ class Vlsa(nn.Module):
             if name in state:
                 mine = getattr(self, name).state_dict()
                 new = {n: t for n, t in mine.items() if n not in state[name] and n.startswith(ADDED)}
-                getattr(self, name).load_state_dict({**state[name], **new})
+                old = {n: widened(t, mine[n]) if n == BESIDE else t for n, t in state[name].items()}
+                getattr(self, name).load_state_dict({**old, **new})
         kept, own = state["layers"], shape.layers
         moved = {}
         for name, value in state["lora"].items():
@@ -210,13 +211,18 @@ class Vlsa(nn.Module):
     def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """V (B, 64, width), P (B, width), and the last layer's V_Lo (B, 64, vision), V_Hi (B, m, 64, vision)."""
         beside, width = self.perceiver.config.beside > 0, self.vision.config.width
-        v_lo, v_hi = encode_views(self.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], beside)
+        v_lo, v_hi = encode_views(self.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], s.frame, beside)
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
         return v, p, v_lo[..., :width], v_hi[..., :width]
 
     def mean(self, words: Tensor, name: str) -> Tensor:
         """Logits of the names of one sort: visual words before their gain, (..., hidden) -> (..., names)."""
         return SHARPNESS * words.float() @ getattr(self, f"meaning_{name}").mT
+
+
+def widened(old: Tensor, own: Tensor) -> Tensor:
+    """A linear map (out, less) of an earlier run for inputs to which others were appended: (out, in of `own`)."""
+    return F.pad(old, (0, own.shape[1] - old.shape[1]))
 
 
 def called(embeddings: Tensor, phrases: list[list[int]]) -> Tensor:
@@ -320,7 +326,7 @@ class VlsaStage:
         s = sight(data, rows, frame, scale)
         if self.shape.tower:
             return one_tile(s, rng), None
-        if self.shape.rebuild:
+        if self.shape.rebuild or not self.shape.talk:
             return s, None
         n = max(1, round(self.shape.talk * len(rows)))
         requests = self.requests(s, n) if self.shape.cognition else None
@@ -362,24 +368,24 @@ class VlsaStage:
         if self.shape.tower:
             return weighed(self.tower_losses(model, s))
         v, p, v_lo, v_hi = model.see(s, self.shape.tiles)
-        if batch[1] is None:
-            return weighed(self.rebuild_losses(model, v, p, s, generator))
-        talk = batch[1].to(self.device)
-        parts: dict[str, Tensor] = {"lm": self.language_loss(model, v, talk)}
-        if self.shape.letters:
-            words = model.words.read(v)
-            parts["letters"] = letter_loss(model.words.spelled(v), s.letters, EMPTY)
-            parts["things"] = thing_loss(model.mean(words, "objects"), s.objects)
-            parts["grounds"] = F.cross_entropy(model.mean(words, "colours").flatten(0, 1), s.grounds.flatten())
-            parts["copies"] = copies_loss(model.mean(words, "numbers"), s.copies)
-            parts["tower"] = thing_loss(model.mean(model.shows(v_lo), "objects"), s.objects)
-            if v_hi.shape[1]:
-                parts["strips"] = letter_loss(model.strips(v_hi), s.places)
-                parts["details"] = thing_loss(model.mean(model.shows(v_hi), "objects"), s.details)
-        return weighed(parts | self.rebuild_losses(model, v, p, s, generator), self.shape.letters)
+        parts: dict[str, Tensor] = self.rebuild_losses(model, v, p, s, generator)
+        if self.shape.rebuild:
+            return weighed(parts)
+        if batch[1] is not None:
+            parts["lm"] = self.language_loss(model, v, batch[1].to(self.device))
+        words = model.words.read(v)
+        parts["letters"] = letter_loss(model.words.spelled(v), s.letters, EMPTY)
+        parts["things"] = thing_loss(model.mean(words, "objects"), s.objects)
+        parts["grounds"] = F.cross_entropy(model.mean(words, "colours").flatten(0, 1), s.grounds.flatten())
+        parts["copies"] = copies_loss(model.mean(words, "numbers"), s.copies)
+        parts["tower"] = thing_loss(model.mean(model.shows(v_lo), "objects"), s.objects)
+        if v_hi.shape[1]:
+            parts["strips"] = letter_loss(model.strips(v_hi), s.places)
+            parts["details"] = thing_loss(model.mean(model.shows(v_hi), "objects"), s.details)
+        return weighed(parts)
 
     def tower_losses(self, model: Any, s: Sight) -> dict[str, Tensor]:
-        v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles)
+        v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles, s.frame)
         low, high = model.shows(v_lo), model.shows(v_hi)
         return {
             "things": thing_loss(model.mean(low, "objects"), s.objects),
@@ -455,7 +461,7 @@ class VlsaStage:
         shape = (2, 2)
         s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
         if self.shape.tower:
-            v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles)
+            v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles, s.frame)
             self._measure_marks(model, s, model.shows(v_lo), v_hi, metrics)
             return
         v, _, _, v_hi = model.see(s, self.shape.tiles)
@@ -542,13 +548,13 @@ WEIGHTS = {
     "grounds": 0.2,
     "copies": 0.2,
     "preview": 3.0,
+    "letters": 3.0,
 }  # of the losses; the others weigh 1
 
 
-def weighed(parts: dict[str, Tensor], letters: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+def weighed(parts: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
     """The sum of all losses, and each of them to be logged."""
-    weights = {**WEIGHTS, "letters": 3 * letters, "strips": letters}
-    total = torch.stack([weights.get(k, 1.0) * x for k, x in parts.items()]).sum()
+    total = torch.stack([WEIGHTS.get(k, 1.0) * x for k, x in parts.items()]).sum()
     return total, {k: float(x.detach()) for k, x in parts.items()}
 
 
@@ -616,7 +622,7 @@ def main() -> None:
     p.add_argument("--no-vision", action="store_true", help="leave the vision encoder as it is")
     p.add_argument("--rebuild", action="store_true", help="stage 3: only what rebuilds, on embeddings that stay")
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
-    p.add_argument("--talk", type=float, help="share of the batch that talks")
+    p.add_argument("--talk", type=float, help="share of the batch that talks; 0 = none")
     p.add_argument("--rebuilt", type=float, help="share of the batch that is previewed")
     p.add_argument("--denoised", type=float, help="share of the batch that is denoised")
     args = p.parse_args()

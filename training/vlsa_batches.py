@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from pipelines.colours import COLOURS
 from pipelines.images import from_uint8, to_uint8
+from pipelines.models.perceiver import by_tile
+from pipelines.models.reader import STRIPS
 from pipelines.models.vlm import BOXES
 from pipelines.vlsa.cognition import Requests
 from pipelines.vlsa.spelling import Speller
@@ -21,7 +23,6 @@ from pipelines.vlsa.types import CELLS, TILE
 from training.data.questions import KINDS
 from training.vlsa_data import EXCHANGES, Conversations, Ragged, load_conversations, load_marks, load_names
 
-COLUMNS = 4  # upright strips of a tile token
 COPIES = 6  # more count as this many
 COLOUR_NAMES = list(COLOURS)
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
@@ -56,11 +57,11 @@ class Sight:
     Attributes:
         snapshot: (B, 3, 128, 128). tiles: (B, m, 3, 128, 128). centres: (1, m, 64, 2), (y, x) in cells of the
         snapshot. picture: (B, 3, 256, 256), the frame as it is to be rebuilt; all in [-1, 1]. letters: (B, 64, 16)
-        long, class of the letter in each of the BOXES of each cell. places: (B, m, 64, COLUMNS) long, class of the
+        long, class of the letter in each of the BOXES of each cell. places: (B, m, 64, STRIPS) long, class of the
         letter whose centre lies in each upright strip of each tile token. objects: (B, 64) long, class of the object
         that covers a cell's centre, 0 = none, -1 = not known. copies: (B, 64) long, how many of that object there are,
         at most COPIES, 0 = none or not known. details: (B, m, 64) long, as `objects`, of each tile token. grounds: (B,
-        64) long, index in `COLOURS` of the colour nearest to most of a cell.
+        64) long, index in `COLOURS` of the colour nearest to most of a cell. frame: rows and columns of tiles.
     """
 
     snapshot: Tensor
@@ -73,9 +74,10 @@ class Sight:
     copies: Tensor
     details: Tensor
     grounds: Tensor
+    frame: tuple[int, int]
 
     def to(self, device: str) -> Sight:
-        return Sight(**{k: v.to(device) for k, v in vars(self).items()})
+        return Sight(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()})
 
 
 def frame_centres(rows: int, columns: int) -> Tensor:
@@ -111,37 +113,30 @@ def framed(images: Tensor, rows: int, columns: int, scale: tuple[float, float]) 
 
 
 def letter_grid(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scale: tuple[float, float]) -> Tensor:
-    """(B, 8 R, 8 C, COLUMNS) classes of the letters whose centres lie in each upright strip of each tile token; where
+    """(B, 8 R, 8 C, STRIPS) classes of the letters whose centres lie in each upright strip of each tile token; where
     two share a strip, the later one counts.
     """
     h, w = frame[0] * CELLS, frame[1] * CELLS
-    out = np.zeros((len(rows), h, w, COLUMNS), np.int64)
+    out = np.zeros((len(rows), h, w, STRIPS), np.int64)
     for i, row in enumerate(rows):
         if row is not None:
             y = (np.clip(row[:, 1] * scale[0], 0, 0.999) * h).astype(int)
-            x = (np.clip(row[:, 2] * scale[1], 0, 0.999) * w * COLUMNS).astype(int)
-            out[i, y, x // COLUMNS, x % COLUMNS] = row[:, 0]
+            x = (np.clip(row[:, 2] * scale[1], 0, 0.999) * w * STRIPS).astype(int)
+            out[i, y, x // STRIPS, x % STRIPS] = row[:, 0]
     return torch.from_numpy(out)
 
 
 def cell_letters(rows: Sequence[np.ndarray | None], scale: tuple[float, float]) -> Tensor:
     """(B, 64, BOXES rows * columns) class of the letter in each box of each cell, row by row."""
     high, wide = BOXES
-    grid = letter_grid(rows, (high, wide // COLUMNS), scale)  # as many boxes as the cells have
-    boxes = grid.unflatten(2, (CELLS, wide // COLUMNS)).unflatten(1, (CELLS, high)).transpose(2, 3)
+    grid = letter_grid(rows, (high, wide // STRIPS), scale)  # as many boxes as the cells have
+    boxes = grid.unflatten(2, (CELLS, wide // STRIPS)).unflatten(1, (CELLS, high)).transpose(2, 3)
     return boxes.reshape(len(rows), CELLS * CELLS, high * wide)
 
 
 def tile_letters(rows: Sequence[np.ndarray | None], frame: tuple[int, int], scale: tuple[float, float]) -> Tensor:
-    """(B, m, 64, COLUMNS) classes by strip of a tile token."""
+    """(B, m, 64, STRIPS) classes by strip of a tile token."""
     return by_tile(letter_grid(rows, frame, scale), frame)
-
-
-def by_tile(grid: Tensor, frame: tuple[int, int]) -> Tensor:
-    """Marks of all tile tokens (B, 8 R, 8 C, ...) -> (B, R C, 64, ...), tile by tile."""
-    rows, columns = frame
-    cut = grid.unflatten(2, (columns, CELLS)).unflatten(1, (rows, CELLS)).transpose(2, 3)
-    return cut.flatten(3, 4).flatten(1, 2)
 
 
 def cell_objects(
@@ -192,6 +187,7 @@ def sight(data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple
         copies=copies,
         details=by_tile(details, frame),
         grounds=cell_grounds(picture),
+        frame=frame,
     )
 
 

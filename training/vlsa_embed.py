@@ -100,7 +100,7 @@ def embed(
         rows = order[i : i + CHUNK]
         s = sight(data, rows, *frame_of(rng, plain)).to(device)
         with torch.autocast(device, torch.bfloat16):
-            v_lo, v_hi = encode_views(vision, s.snapshot, s.tiles, perceiver.config.beside > 0)
+            v_lo, v_hi = encode_views(vision, s.snapshot, s.tiles, s.frame, perceiver.config.beside > 0)
             v, _, _ = perceiver(v_lo, v_hi, s.centres)
             codes = vq.indices(s.picture.contiguous(memory_format=torch.channels_last))
         out["v"][rows] = v.float().cpu().numpy().astype(np.float16)

@@ -18,21 +18,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines.models.vlm import EMPTY, VisualWords, by_place, chances
+from pipelines.models.reader import EMPTY, chances
+from pipelines.models.vlm import VisualWords, by_place
+from pipelines.vlsa.loaders import SPELLING
 from training.checkpoints import save_part
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa import letter_loss, words_config
 from training.vlsa_batches import PHOTOS
 from training.vlsa_data import Ragged, load_marks
 from training.vlsa_embed import Embedded, load_embedded
-from training.vlsa_letters import folded, one_line, read
+from training.vlsa_letters import Reading
 
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
     "cpu": RunConfig(steps=3000, batch=48, lr=1e-3, warmup=50, ema=0.99, eval_every=500, save_every=500),
     "gpu": RunConfig(steps=20000, batch=256, lr=1e-3, minutes=9, eval_every=1000, save_every=5000),
 }
-HIDDEN = 768  # of the two layers
 
 
 class SpellStage:
@@ -46,7 +47,7 @@ class SpellStage:
 
     def __init__(
         self, run: Path, posters: Sequence[Embedded], photos: Embedded | None, test: Embedded, letters: Ragged | None,
-        hidden: int = HIDDEN,
+        hidden: int = SPELLING,
     ) -> None:  # fmt: skip
         self.run, self.posters, self.photos, self.test, self.letters = run, posters, photos, test, letters
         self.hidden = hidden
@@ -55,9 +56,9 @@ class SpellStage:
 
     def modules(self) -> nn.Module:
         words = VisualWords(**{**words_config(self.run), "spelling": self.hidden})
-        own = {n: t for n, t in words.state_dict().items() if n.startswith("spell.")}
-        known = {n: t for n, t in self.state["words"].items() if not n.startswith("spell.")}
-        words.load_state_dict({**own, **known})
+        own, known = words.state_dict(), self.state["words"]
+        new = {n: t for n, t in own.items() if n not in known or known[n].shape != t.shape}  # of another depth or width
+        words.load_state_dict({**{n: t for n, t in known.items() if n in own}, **new})
         words.requires_grad_(False)
         words.spell.requires_grad_(True)
         return words.to(self.device)
@@ -76,16 +77,14 @@ class SpellStage:
         return loss, {"letters": float(loss.detach())}
 
     def evaluate(self, model: Any) -> dict[str, float]:
-        right, exact = [], []
-        for i in range(len(self.test)):
-            logits = model.spelled(torch.from_numpy(self.test.v[i : i + 1].astype(np.float32)).to(self.device)).float()
-            target = torch.from_numpy(self.test.letters[i]).long().to(self.device)
-            right.append((logits[0].argmax(-1) == target)[target > 0].float())
-            told = self.letters[i] if self.letters else np.zeros((0, 3), np.float32)
-            if one_line(told):
-                exact.append(read(by_place(chances(logits))[0].cpu().numpy()) == folded(told[:, 0]))
-        accuracy = torch.cat(right).mean() if right else torch.tensor(float("nan"))
-        return {"letter_accuracy": float(accuracy), "lines_exact": float(np.mean(exact)) if exact else float("nan")}
+        reading = Reading()
+        for i in range(0, len(self.test), 16):
+            v = torch.from_numpy(self.test.v[i : i + 16].astype(np.float32)).to(self.device)
+            logits = model.spelled(v).float().cpu()
+            target = torch.from_numpy(self.test.letters[i : i + 16]).long()
+            told = [self.letters[k] if self.letters else None for k in range(i, i + len(v))]
+            reading.add(logits, target, by_place(chances(logits)), told)
+        return reading.figures()
 
     def save(self, model: Any, folder: Path) -> None:
         """The run's state with the new words, and these as the loaders read them."""
@@ -104,7 +103,7 @@ def main() -> None:
     stage = SpellStage(
         args.earlier, [load_embedded(args.earlier, d) for d in args.posters],
         load_embedded(args.earlier, args.photos) if args.photos else None, load_embedded(args.earlier, args.held_out),
-        load_marks(args.held_out, "letters"), 8 if args.config == "smoke" else HIDDEN,
+        load_marks(args.held_out, "letters"), 8 if args.config == "smoke" else SPELLING,
     )  # fmt: skip
     fit(stage, chosen(CONFIGS, args), args.out)
 

@@ -345,6 +345,10 @@ class Chat:
             return view, view.image if view else None, image_notes(view), gr.skip()
         return new, new.image if new else None, self.notes(conversation, new), self.arrived(conversation, new)
 
+    def look_away(self, conversation: Conversation, view: View | None) -> Values:
+        """The image was removed. Gives view, picture, notes and chatbot."""
+        return self.look(None, conversation, view)
+
     def notes(self, conversation: Conversation, view: View | None) -> str:
         """The notes of an image; without one, what the chat goes on with."""
         if view is None and conversation.latest is not None:

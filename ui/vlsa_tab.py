@@ -152,7 +152,8 @@ def _chat_card() -> dict[str, Any]:
 
 def _wire_image(page: Page, do: Chat, stage: gr.HTML) -> None:
     known, outputs = [page.conversation, page.view], page.looked
-    page.photo.input(do.look, [page.photo, *known], outputs, **PRIVATE)
+    page.photo.upload(do.look, [page.photo, *known], outputs, **PRIVATE)
+    page.photo.clear(do.look_away, known, outputs, **PRIVATE)  # `input` would still bring the image that was removed
     page.drawing.click(do.look_at_drawing, [stage, *known], outputs, **PRIVATE)
     page.picker.select(do.look_at_example, known, outputs, **PRIVATE)
 

@@ -141,7 +141,7 @@ class VisionEncoder(ModelMixin, ConfigMixin):
         image_size: S. patch: 16 where there is a stem. width, layers, heads: of the transformer. out: aligned width.
         activation: CLIP's own by default; VLSA trains on with the nearly equal "gelu", which is one operation.
         stem: channels of the first convolution of `StemmedPatches`; 0 = CLIP's plain patches. reader: width of the
-        `LetterReader` beside the tower, which `tokens` of VLSA take in; 0 = none.
+        `LetterReader` beside the tower, for VLSA; 0 = none. alphabet: classes of letters that it names.
     """
 
     @register_to_config
@@ -156,6 +156,7 @@ class VisionEncoder(ModelMixin, ConfigMixin):
         activation: str = "quick_gelu",
         stem: int = 0,
         reader: int = 0,
+        alphabet: int = 0,
     ) -> None:
         super().__init__()
         self.vision = CLIPVisionModel(
@@ -174,26 +175,22 @@ class VisionEncoder(ModelMixin, ConfigMixin):
             embeddings.patch_embedding = StemmedPatches(embeddings.patch_embedding, stem)
         self.project = nn.Linear(width, out, bias=False)
         if reader:
-            self.letters = LetterReader(reader)
+            self.letters = LetterReader(reader, alphabet)
 
     @property
     def beside(self) -> int:
-        """Channels that `tokens` has beside those of the last layer."""
-        return self.config.width + 4 * self.config.reader
+        """Channels of VLSA's tokens beside those of the last layer: the first layer's, and the letter reader's."""
+        return self.config.width + (self.letters.channels if self.config.reader else 0)
 
-    def tokens(self, x: Tensor, beside: bool = False) -> Tensor:
+    def tokens(self, x: Tensor, first: bool = False) -> Tensor:
         """The last layer's tokens without the class token: (B, 3, S, S) in [-1, 1] -> (B, (S / patch)^2, width).
 
         Args:
-            beside: append to each token the one that enters the first layer, and the letter reader's where there is
-            one: (B, (S / patch)^2, width + beside).
+            first: append to each token the one that enters the first layer: (B, (S / patch)^2, 2 width).
         """
-        seen = self.vision(pixel_values=x, output_hidden_states=beside)
+        seen = self.vision(pixel_values=x, output_hidden_states=first)
         last = seen.last_hidden_state[:, 1:]
-        if not beside:
-            return last
-        read = [self.letters(x)] if self.config.reader else []
-        return torch.cat([last, seen.hidden_states[0][:, 1:], *read], -1)
+        return torch.cat([last, seen.hidden_states[0][:, 1:]], -1) if first else last
 
     def forward(self, x: Tensor) -> Tensor:
         size = self.config.image_size

@@ -125,16 +125,37 @@ class SAPerceiver(ModelMixin, ConfigMixin):
         return (attention @ heads).transpose(1, 2).flatten(2)
 
 
-def encode_views(vision: VisionEncoder, snapshot: Tensor, tiles: Tensor, beside: bool = False) -> tuple[Tensor, Tensor]:
+def by_tile(grid: Tensor, frame: tuple[int, int], cells: int = 8) -> Tensor:
+    """What stands at all tile tokens of a frame (B, cells R, cells C, ...) -> (B, R C, cells^2, ...), tile by tile."""
+    cut = grid.unflatten(2, (frame[1], cells)).unflatten(1, (frame[0], cells)).transpose(2, 3)
+    return cut.flatten(3, 4).flatten(1, 2)
+
+
+def assembled(tiles: Tensor, frame: tuple[int, int]) -> Tensor:
+    """Tiles (B, R C, 3, S, S), row by row -> the frame that they were cut from (B, 3, S R, S C)."""
+    rows = tiles.unflatten(1, frame).permute(0, 3, 1, 4, 2, 5)  # (B, 3, R, S, C, S)
+    return rows.flatten(4, 5).flatten(2, 3)
+
+
+def encode_views(
+    vision: VisionEncoder, snapshot: Tensor, tiles: Tensor, frame: tuple[int, int], beside: bool = False
+) -> tuple[Tensor, Tensor]:
     """One pass of the vision encoder over snapshots (B, 3, S, S) and tiles (B, m, 3, S, S), pixels in [-1, 1].
 
     Args:
-        beside: as of `VisionEncoder.tokens`; d is then wider.
+        frame: R and C, the rows and columns of tiles; m = R C or 0. beside: append to each token the one that enters
+        the first layer, and the letter reader's where there is one, which sees the frame in one piece.
 
     Returns:
-        V_Lo (B, l, d) and V_Hi (B, m, l, d); the class token is left out.
+        V_Lo (B, l, d) and V_Hi (B, m, l, d), d = width (+ `vision.beside`); the class token is left out.
     """
     b, m = tiles.shape[:2]
     pixels = torch.cat([snapshot, tiles.flatten(0, 1)])  # (B + B m, 3, S, S)
     tokens = vision.tokens(pixels, beside)  # (B + B m, l, d)
-    return tokens[:b], tokens[b:].unflatten(0, (b, m))
+    lo, hi = tokens[:b], tokens[b:].unflatten(0, (b, m))
+    if not beside or not vision.config.reader:
+        return lo, hi
+    lo = torch.cat([lo, by_tile(vision.letters(snapshot), (1, 1))[:, 0].to(lo)], -1)
+    if not m:
+        return lo, hi.new_zeros(b, 0, *lo.shape[1:])
+    return lo, torch.cat([hi, by_tile(vision.letters(assembled(tiles, frame)), frame).to(hi)], -1)

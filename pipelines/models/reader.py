@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+STRIPS = 4  # upright strips of 16 x 16 pixels
+EMPTY = 0.1  # weight of a place without a letter in training, beside that of a letter
+
+
+def chances(logits: Tensor) -> Tensor:
+    """Logits of letters (..., letters), trained with EMPTY -> probabilities in which empty places weigh like others."""
+    return (logits.float() - F.pad(logits.new_full((1,), math.log(EMPTY)), (0, logits.shape[-1] - 1))).softmax(-1)
 
 
 class LetterBlock(nn.Module):
@@ -26,17 +36,21 @@ def halved(channels: int, more: int) -> nn.Conv2d:
 
 
 class LetterReader(nn.Module):
-    """Features of letters for each token of the vision tower's grid: (B, 3, S, S) in [-1, 1] -> (B, (S/16)^2, 4 width).
+    """What stands written at each 16 x 16 pixels of a picture: (B, 3, H, W) in [-1, 1] -> (B, H/16, W/16, d).
 
-    A letter looks the same wherever it stands, which convolutions know and a tower of patches has to learn. It is
-    joined to the tower's tokens along channels, as encoders are in Eagle (Shi et al., 2024).
+    A letter looks the same wherever it stands, which convolutions know and a tower of patches has to learn; and they
+    need no tiles, whose edges cut letters in two. It is joined to the tower's tokens along channels, as encoders are in
+    Eagle (Shi et al., 2024).
 
     Args:
-        width: channels at a quarter of the picture's size, a multiple of 16.
+        width: channels at a quarter of the picture's size, a multiple of 16. letters: classes of letters, the first of
+        which is "no letter"; what is appended to the features is how likely each of the others has its centre in each
+        of STRIPS upright strips of the 16 x 16 pixels. 0 = features alone.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, letters: int = 0) -> None:
         super().__init__()
+        self.width, self.letters = width, letters
         self.body = nn.Sequential(
             halved(3, width // 2), nn.GroupNorm(8, width // 2), nn.SiLU(),
             halved(width // 2, width), LetterBlock(width), LetterBlock(width),
@@ -44,6 +58,24 @@ class LetterReader(nn.Module):
             halved(2 * width, 4 * width), LetterBlock(4 * width), LetterBlock(4 * width),
             nn.GroupNorm(8, 4 * width), nn.SiLU(),
         )  # fmt: skip
+        if letters:
+            self.head = nn.Linear(4 * width, STRIPS * letters)
+
+    @property
+    def channels(self) -> int:
+        """d."""
+        return 4 * self.width + STRIPS * max(0, self.letters - 1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, H/16, W/16, 4 width)."""
+        return self.body(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)
+
+    def named(self, features: Tensor) -> Tensor:
+        """Features (..., 4 width) -> logits of the letter in each strip (..., STRIPS, letters)."""
+        return self.head(features).unflatten(-1, (STRIPS, self.letters))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x.contiguous(memory_format=torch.channels_last)).flatten(2).mT
+        seen = self.features(x)
+        if not self.letters:
+            return seen
+        return torch.cat([seen, chances(self.named(seen))[..., 1:].flatten(-2).to(seen)], -1)

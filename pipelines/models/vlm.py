@@ -17,15 +17,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.models.perceiver import fourier
+from pipelines.models.reader import chances
 
 SORTS = ("objects", "colours", "numbers")  # of names
 SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
 BOXES = 2, 8  # rows and columns of a cell; no two letters of legible text have their centres in one
 BANDS = 6  # of the Fourier features of a letter's place
-EMPTY = 0.1  # weight of an empty box in training, beside that of a letter
 LEAST = 0.3  # letters expected from which one counts as there
 FAINT = 0.15  # below it a box counts as empty
 ONE = 1.6  # letters expected up to which there is one
+NEARER = 0.36  # share of the usual distance up to which two letters of a line are one
+TOGETHER = 4  # boxes in which one letter is expected at most
 MOST = 96  # letters of an image that are read
 WORDS_AT_A_TIME = 32  # letters in training: few shapes of batches to compile for
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
@@ -36,11 +38,6 @@ def colour_features() -> Tensor:
     eye = torch.eye(COLOUR_LEVELS)
     k = torch.arange(COLOUR_LEVELS**3)
     return torch.cat([eye[k // 64], eye[k // 8 % 8], eye[k % 8]], -1)
-
-
-def chances(logits: Tensor) -> Tensor:
-    """Logits of letters (..., letters), trained with EMPTY -> probabilities in which empty boxes weigh like others."""
-    return (logits.float() - F.pad(logits.new_full((1,), math.log(EMPTY)), (0, logits.shape[-1] - 1))).softmax(-1)
 
 
 def by_place(boxes: Tensor) -> Tensor:
@@ -55,14 +52,15 @@ def by_place(boxes: Tensor) -> Tensor:
 def reading_order(there: np.ndarray) -> list[list[int]]:
     """The letters of an image, line by line, at most MOST, each as the boxes that it is expected in, likeliest first.
 
-    A letter whose centre lies near an edge is expected in two boxes or four, half in each. So neighbours count as one
-    as long as no more than ONE letter is expected in them: two rows for a whole line, two columns for a letter.
+    A letter whose centre lies near an edge is expected in two boxes or four. So neighbours count as one as long as no
+    more than ONE letter is expected in them: two rows for a whole line, two columns for a letter; and so do letters of
+    a line that are much NEARER to each other than its letters usually are.
 
     Args:
         there: (rows, columns) probability of a letter in each box.
 
     Returns:
-        Places in the flattened array.
+        Places in the flattened array, at most TOGETHER for a letter.
     """
     columns = there.shape[1]
     out: list[list[int]] = []
@@ -70,18 +68,38 @@ def reading_order(there: np.ndarray) -> list[list[int]]:
     while row < len(there) and len(out) < MOST:
         high = 1 + (row + 1 < len(there) and one_line(there, row))
         sums = there[row : row + high].sum(0)
-        column = 0
-        while column < columns:
-            wide = 1 + (column + 1 < columns and sums[column + 1] > FAINT and sums[column : column + 2].sum() <= ONE)
-            if sums[column] > FAINT and sums[column : column + wide].sum() >= LEAST:
-                boxes = [(r, c) for r in range(row, row + high) for c in range(column, column + wide)]
-                boxes.sort(key=lambda rc: -there[rc])
-                out.append([r * columns + c for r, c in boxes])
-                column += wide
-            else:
-                column += 1
+        for first, last in merged(letters_of(sums), sums):
+            boxes = [(r, c) for r in range(row, row + high) for c in range(first, last)]
+            boxes.sort(key=lambda rc: -there[rc])
+            out.append([r * columns + c for r, c in boxes[:TOGETHER]])
         row += high
     return out[:MOST]
+
+
+def letters_of(sums: np.ndarray) -> list[tuple[int, int]]:
+    """First column and the one after the last of each letter of a line; sums (columns,): letters expected there."""
+    out, column = [], 0
+    while column < len(sums):
+        pair = sums[column : column + 2]
+        wide = 1 + (len(pair) > 1 and pair[1] > FAINT and pair.sum() <= ONE)
+        if sums[column] > FAINT and sums[column : column + wide].sum() >= LEAST:
+            out.append((column, column + wide))
+            column += wide
+        else:
+            column += 1
+    return out
+
+
+def merged(letters: list[tuple[int, int]], sums: np.ndarray) -> list[tuple[int, int]]:
+    """Letters of a line, those that are too near to be two made one; from three letters on it is known what is near."""
+    while len(letters) > 2:
+        centres = [np.average(np.arange(a, b), weights=sums[a:b]) for a, b in letters]
+        gaps = np.diff(centres)
+        k = int(gaps.argmin())
+        if gaps[k] > NEARER * np.median(gaps):
+            break
+        letters = [*letters[:k], (letters[k][0], letters[k + 1][1]), *letters[k + 2 :]]
+    return letters
 
 
 def one_line(there: np.ndarray, row: int) -> bool:
@@ -194,13 +212,13 @@ class VisualWords(ModelMixin, ConfigMixin):
         rows, columns = share.shape[1:3]
         orders = [reading_order(there) for there in (1 - share[..., 0]).detach().cpu().numpy()]
         n, empty = multiple * math.ceil(max(map(len, orders)) / multiple), rows * columns
-        boxes = torch.full((len(v), n, 4), empty, device=v.device)
+        boxes = torch.full((len(v), n, TOGETHER), empty, device=v.device)
         for k, order in enumerate(orders):
             for i, places in enumerate(order):
                 boxes[k, i, : len(places)] = torch.tensor(places, device=v.device)
         flat = F.pad(share.flatten(1, 2)[..., 1:], (1, 0, 0, 1))  # no letter counts nothing, nor does the empty box
         picked = boxes.flatten(1)[..., None].expand(-1, -1, flat.shape[-1])
-        told = flat.gather(1, picked).unflatten(1, (n, 4)).sum(2)  # (B, n, letters)
+        told = flat.gather(1, picked).unflatten(1, (n, TOGETHER)).sum(2)  # (B, n, letters)
         first = boxes[..., 0]
         centres = torch.stack([(first // columns + 0.5) / rows, (first % columns + 0.5) / columns], -1)
         place = self.place(fourier(centres, 1, BANDS).to(self.place.weight))

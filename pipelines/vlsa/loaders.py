@@ -44,6 +44,7 @@ WEIGHTS = "model.safetensors"
 LANGUAGE_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 DENOISER_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "net.0.proj", "net.2"]
 DENOISER_RANK = 16
+SPELLING = 768  # between the two layers that spell V
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -114,7 +115,8 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
         sizes: arguments of the parts' constructors (tests make them tiny).
     """
     own = vlad.part_config(start / "vision") if start else {}
-    vision = VisionEncoder(**{**own, "stem": 48, "reader": 64, "activation": "gelu", **sizes.get("vision", {})})
+    for_vlsa = {"stem": 48, "reader": 64, "alphabet": CLASSES, "activation": "gelu"}
+    vision = VisionEncoder(**{**own, **for_vlsa, **sizes.get("vision", {})})
     if start:
         weights = vlad.load_part("vision", start).state_dict()
         patches = "vision.embeddings.patch_embedding."
@@ -128,7 +130,7 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
         ),
         "epigone": Epigone(**{"width": width, "context": denoiser.config.context, **sizes.get("epigone", {})}),
         "preview": PreviewDecoder(**{"width": width, **sizes.get("preview", {})}),
-        "words": VisualWords(**{"width": width, "letters": CLASSES, **sizes.get("words", {})}),
+        "words": VisualWords(**{"width": width, "letters": CLASSES, "spelling": SPELLING, **sizes.get("words", {})}),
         "denoiser": with_denoiser_lora(denoiser),
     }
     if start is None:

@@ -112,7 +112,7 @@ class VlsaPipeline:
                 snapshot = from_uint8(view.snapshot()[None]).to(device)
                 tiles = from_uint8(view.tiles() if perceiver else view.tiles()[:0]).to(device)[None]
                 centres = torch.from_numpy(view.centres())[None].to(device)
-                v_lo, v_hi = encode_views(vision, snapshot, tiles, merge.config.beside > 0)
+                v_lo, v_hi = encode_views(vision, snapshot, tiles, view.grid, merge.config.beside > 0)
                 v, p, weights = merge(v_lo, v_hi, centres[:, : tiles.shape[1]])
                 self._encoded[key] = Encoded(v, p, weights[0])
             while len(self._encoded) > KEPT:

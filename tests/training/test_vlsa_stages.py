@@ -241,11 +241,12 @@ def test_crops_keep_letters_where_they_are(posters: Path) -> None:
     row = max(range(len(data)), key=lambda i: len(data.letters[i]))
     counts = []
     for _ in range(20):
-        x, target = letters_recipe.crop(data, row, rng)
-        assert x.shape == (1, 3, 128, 128) and target.shape == (1, 64, 4) and x.abs().max() <= 1
-        counts.append(int(target.count_nonzero()))
-        assert set(target.unique().tolist()) - {0} <= set(data.letters[row][:, 0].astype(int).tolist())
-    assert max(counts) > 0
+        shown, letters = letters_recipe.part(data, row, rng)
+        assert shown.shape[0] == shown.shape[1] <= 256 and shown.dtype == np.uint8
+        assert ((letters[:, 1:] >= 0) & (letters[:, 1:] < 1)).all()
+        counts.append(len(letters))
+        assert set(letters[:, 0].tolist()) <= set(data.letters[row][:, 0].tolist())
+    assert max(counts) == len(data.letters[row]) and min(counts) < max(counts)  # whole pictures, and parts
 
 
 def test_probable_letters_are_read_in_order() -> None:
@@ -267,6 +268,27 @@ def test_earlier_runs_may_lack_what_was_added_later(tmp_path: Path, posters: Pat
     assert not model.perceiver.beside_connector.weight.any() and model.words.alphabet[1].any()
     own = model.perceiver.connector[0].weight
     assert torch.equal(own, state["perceiver"]["connector.0.weight"])
+
+
+def test_v_can_learn_without_a_decoder(tmp_path: Path, posters: Path) -> None:
+    """What stands where, and rebuilding: nobody talks, so the language model is not run."""
+    made = stage(1, posters, None)
+    made.shape = dataclasses.replace(made.shape, talk=0)
+    fit(made, config(), tmp_path)
+    last = rows(tmp_path)[-1]
+    assert "lm" not in last and float(last["letters"]) > 0 and float(last["preview"]) > 0
+
+
+def test_a_run_is_widened_for_what_is_beside_more(tmp_path: Path, posters: Path) -> None:
+    """An earlier run whose reader did not name letters: what its tokens had keeps its weights, the names begin at 0."""
+    made = stage(1, posters, None)
+    sizes = {**recipe.SMOKE_SIZES, "vision": {**recipe.SMOKE_SIZES["vision"], "alphabet": 0}}
+    made.shape = dataclasses.replace(made.shape, sizes=sizes)
+    fit(made, config(), tmp_path)
+    old = torch.load(tmp_path / "all.pt")["perceiver"][recipe.BESIDE]
+    new = stage(1, posters, None, tmp_path).modules().perceiver.beside_connector.weight
+    assert old.any() and torch.equal(new[:, : old.shape[1]], old)
+    assert new.shape[1] - old.shape[1] == 4 * (CLASSES - 1) and not new[:, old.shape[1] :].any()
 
 
 def test_what_rebuilds_can_learn_alone(tmp_path: Path, posters: Path) -> None:
@@ -299,7 +321,7 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     assert data.v.shape == (6, 64, 32) and data.v.any() and data.colours.any() and data.codes.max() < 1024
     assert data.letters.shape == (6, 64, 16) and data.letters.max() < CLASSES and data.letters.any()
     made = ChatStage(run, [data], None, data, 96, sizes=recipe.SMOKE_SIZES, rates={"lora_B": 4.0})
-    assert not made.modules().words.spell.weight.requires_grad
+    assert not any(p.requires_grad for p in made.modules().words.spell.parameters())
     fit(made, config(), tmp_path / "3")
     moved = {n: _changed(run, tmp_path / "3", n) for n in ("vision", "perceiver", "preview", "words", "lora")}
     assert moved == {"vision": False, "perceiver": False, "preview": False, "words": True, "lora": True}
@@ -389,6 +411,12 @@ def test_two_processes_take_the_same_step(tmp_path: Path) -> None:
         "p[0].grad = torch.full((3,), float(d.get_rank()))\n"
         "s = mean_over_processes(p, 2.0 * d.get_rank(), 2)\n"
         "assert s == 1.0 and p[0].grad.tolist() == [0.5] * 3 and p[1].grad.tolist() == [0.0] * 2\n"
+        "w = torch.arange(16.0).view(2, 2, 2, 2)\n"
+        "conv = torch.nn.Parameter(w.clone(memory_format=torch.channels_last))\n"
+        "conv.grad = w.clone(memory_format=torch.channels_last)\n"
+        "mean_over_processes([conv], 0.0, 2)\n"
+        "assert torch.equal(conv.grad, w) and conv.grad.stride() == conv.stride()\n"
+        "d.destroy_process_group()\n"
     )
     port = str(random.Random(os.getpid()).randrange(20000, 60000))
     command = [

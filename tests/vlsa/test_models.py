@@ -12,14 +12,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder, cell_cover, reconstruction_loss
-from pipelines.models.perceiver import SAPerceiver, encode_views
+from pipelines.models.perceiver import SAPerceiver, assembled, by_tile, encode_views
+from pipelines.models.reader import EMPTY, chances
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.models.vlm import (
     BOXES,
-    EMPTY,
     VisionLanguageModel,
     VisualWords,
-    chances,
     reading_order,
     response_loss,
 )
@@ -28,7 +27,7 @@ from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.decoding import Decoder, Sampling, choose
 from pipelines.vlsa.loaders import load_folded, load_part, with_denoiser_lora, with_lora
 from training.checkpoints import save_part, save_tensors
-from training.vlsa_batches import frame_centres
+from training.vlsa_batches import cut, frame_centres
 
 
 @pytest.fixture
@@ -73,25 +72,48 @@ def test_without_tiles_only_the_snapshot_counts(perceiver: SAPerceiver) -> None:
 def test_views_are_encoded_by_one_tower() -> None:
     tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu").eval()
     x = tokens(3, 3, 128, 128)
-    lo, hi = encode_views(tower, x[:1], x[None, 1:])
+    lo, hi = encode_views(tower, x[:1], x[None, 1:], (1, 2))
     assert lo.shape == (1, 64, 32) and hi.shape == (1, 2, 64, 32)
-    again, _ = encode_views(tower, x[1:2], x[None, 1:])
+    again, _ = encode_views(tower, x[1:2], x[None, 1:], (1, 2))
     assert torch.allclose(again[0], hi[0, 0], atol=1e-5)
 
 
 def test_the_first_level_and_letters_follow_the_last_level() -> None:
-    tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu", reader=16).eval()
+    tower = VisionEncoder(
+        width=32, layers=1, heads=2, out=8, stem=8, activation="gelu", reader=16, alphabet=5
+    ).eval()  # fmt: skip
     x = tokens(3, 3, 128, 128)
-    last = encode_views(tower, x[:1], x[None, 1:])
-    all_of_it = encode_views(tower, x[:1], x[None, 1:], beside=True)
+    last = encode_views(tower, x[:1], x[None, 1:], (1, 2))
+    all_of_it = encode_views(tower, x[:1], x[None, 1:], (1, 2), beside=True)
     for one, more in zip(last, all_of_it, strict=True):
-        assert more.shape[-1] == 32 + tower.beside == 32 + 32 + 64 and torch.equal(more[..., :32], one)
-    assert torch.allclose(all_of_it[0][0, :, 64:], tower.letters(x[:1])[0], atol=1e-5)
+        assert more.shape[-1] == 32 + tower.beside == 32 + 32 + 64 + 4 * 4 and torch.equal(more[..., :32], one)
+    assert torch.allclose(all_of_it[0][0, :, 64:], tower.letters(x[:1])[0].flatten(0, 1), atol=1e-5)
+    share = all_of_it[1][..., -16:].unflatten(-1, (4, 4))  # of the letters in each strip, without "no letter"
+    assert share.min() >= 0 and share.sum(-1).max() <= 1
     changed = x[:1].clone()
     changed[0, :, :16, :16] += 1  # the first patch: nothing else that enters the first layer is changed
-    moved = tower.tokens(changed, beside=True)[0] - all_of_it[0][0]
-    assert moved[0, 32:64].abs().max() > 1e-3 and moved[1:, 32:64].abs().max() < 1e-6
-    assert moved[9, 64:].abs().max() > 1e-4  # letters reach over the edges of patches
+    moved = tower.tokens(changed, first=True)[0] - all_of_it[0][0, :, :64]
+    assert moved[0, 32:].abs().max() > 1e-3 and moved[1:, 32:].abs().max() < 1e-6
+
+
+def test_tiles_are_cut_and_assembled_row_by_row() -> None:
+    x = tokens(2, 3, 256, 384)
+    assert torch.equal(assembled(cut(x), (2, 3)), x)
+    grid = torch.arange(2 * 16 * 24).view(2, 16, 24)
+    tiles = by_tile(grid, (2, 3))
+    assert tiles.shape == (2, 6, 64) and tiles[0, 1, 0] == grid[0, 0, 8] and tiles[0, 3, 9] == grid[0, 9, 1]
+
+
+def test_letters_on_the_edge_of_a_tile_are_seen_whole() -> None:
+    """The reader sees tiles in one piece: what is changed in one tile reaches the tokens beside it in the next."""
+    tower = VisionEncoder(width=32, layers=1, heads=2, out=8, stem=8, activation="gelu", reader=16).eval()
+    tiles = tokens(1, 4, 3, 128, 128)
+    changed = tiles.clone()
+    changed[:, 0, :, 64, 120:] += 1
+    one, two = (encode_views(tower, x[:, 0], x, (2, 2), beside=True)[1] for x in (tiles, changed))
+    moved = (one - two)[0, 1].abs().view(8, 8, -1)
+    assert moved[3:5, 0, 64:].max() > 1e-4  # letters of the tile to the right
+    assert moved[..., :64].max() < 1e-6  # which the tower sees for itself
 
 
 def test_what_is_beside_begins_as_if_it_were_not_there(perceiver: SAPerceiver) -> None:
