@@ -46,12 +46,12 @@ from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa_batches import (
     COPIES,
     FRAMES,
-    PHOTOS,
     SHRUNK,
     Pictures,
     Sight,
     Talk,
     Talker,
+    drawn,
     load_pictures,
     sight,
 )
@@ -355,10 +355,7 @@ class VlsaStage:
         fill = (float(rng.uniform(0.7, 1)), float(rng.uniform(0.7, 1))) if rng.random() < SHRUNK else (1.0, 1.0)
         if frame[0] * frame[1] > 6:  # many tiles: fewer pictures
             size = max(1, size // 2)
-        photo = self.photos is not None and rng.random() < PHOTOS
-        data = self.photos if photo else self.train[int(rng.integers(len(self.train)))]
-        assert data is not None
-        rows = rng.choice(len(data), min(size, len(data)), replace=False)
+        data, rows = drawn(self.train, self.photos, size, rng)
         return self.draw(data, rows, rng, frame, fill)
 
     # -- losses

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ COPIES = 6  # more count as this many
 COLOUR_NAMES = list(COLOURS)
 FRAMES = ((2, 2),) * 7 + ((2, 3), (3, 2), (3, 3), (4, 4), (1, 2), (4, 2))  # tile rows and columns, drawn for a batch
 PHOTOS = 0.12  # share of photographs
+D = TypeVar("D", bound=Sized)
 SHRUNK = 0.2  # share of batches whose pictures do not fill their frame
 
 
@@ -42,6 +44,12 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.conversations)
+
+
+def drawn(posters: Sequence[D], photos: D | None, size: int, rng: np.random.Generator) -> tuple[D, np.ndarray]:
+    """The data set of a batch, photographs in a share PHOTOS of batches, and at most `size` of its rows."""
+    data = photos if photos is not None and rng.random() < PHOTOS else posters[int(rng.integers(len(posters)))]
+    return data, rng.choice(len(data), min(size, len(data)), replace=False)
 
 
 def load_pictures(folder: Path) -> Pictures:

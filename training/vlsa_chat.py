@@ -43,7 +43,7 @@ from training.vlsa import (
     weighed,
     words_config,
 )
-from training.vlsa_batches import PHOTOS, Cells, Talk, Talker
+from training.vlsa_batches import Cells, Talk, Talker, drawn
 from training.vlsa_embed import Embedded, load_embedded
 
 CONFIGS = {
@@ -61,8 +61,8 @@ class ChatStage:
         run: the earlier run. language: run whose LoRA is gone on with instead of its.
         cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
         ones that are asked; None = all. rows: of cells that are asked for. rates: see
-        `training.loop.parameter_groups`. named: True = visual words get
-        names, which count `boost` times. sizes: of tiny models (tests).
+        `training.loop.parameter_groups`. named: True = visual words get names, which count `boost` times. sizes: of
+        tiny models (tests).
     """
 
     name = "vlsa-chat"
@@ -121,10 +121,7 @@ class ChatStage:
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Talk, Tensor, Tensor]:
         rng = np.random.default_rng((81, step))
-        photo = self.photos is not None and rng.random() < PHOTOS
-        data = self.photos if photo else self.posters[int(rng.integers(len(self.posters)))]
-        assert data is not None
-        rows = rng.choice(len(data), min(size, len(data)), replace=False)
+        data, rows = drawn(self.posters, self.photos, size, rng)
         v, talk = self.draw(data, rows, self.talker, rng)
         objects, grounds = (torch.from_numpy(a[rows].astype(np.int64)) for a in (data.objects, data.grounds))
         return v, talk, objects, grounds

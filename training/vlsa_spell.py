@@ -24,7 +24,7 @@ from pipelines.vlsa.loaders import SPELLING
 from training.checkpoints import save_part
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa import letter_loss, words_config
-from training.vlsa_batches import PHOTOS
+from training.vlsa_batches import drawn
 from training.vlsa_data import Ragged, load_marks
 from training.vlsa_embed import Embedded, load_embedded
 from training.vlsa_letters import Reading
@@ -65,10 +65,7 @@ class SpellStage:
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((87, step))
-        photo = self.photos is not None and rng.random() < PHOTOS
-        data = self.photos if photo else self.posters[int(rng.integers(len(self.posters)))]
-        assert data is not None
-        rows = np.sort(rng.choice(len(data), min(size, len(data)), replace=False))
+        data, rows = drawn(self.posters, self.photos, size, rng)
         return torch.from_numpy(data.v[rows]).float(), torch.from_numpy(data.letters[rows]).long()
 
     def loss(self, model: Any, batch: tuple[Tensor, Tensor], generator: torch.Generator):
