@@ -3,9 +3,8 @@
     python -m training.vlsa_embed --run RUN --data DIR ... [--plain]
 
 writes RUN/embedded/<name of DIR>/: v.npy (N, 64, width) float16, codes.npy (N, 32, 32) uint16, colours.npy (N, 8, 8, 3)
-uint8, and objects.npy (N, 64) int16, grounds.npy (N, 64) and letters.npy (N, 64, 16) uint8 as in
-`training.vlsa_batches.Sight`. With them a step of `training.vlsa_chat` costs what its language model costs. What is
-there is not made again.
+uint8, and objects.npy (N, 64) int16 and grounds.npy (N, 64) uint8 as in `training.vlsa_batches.Sight`. With them a
+step of `training.vlsa_chat` costs what its language model costs. What is there is not made again.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import torch
 
 from pipelines.images import to_uint8
 from pipelines.models.perceiver import encode_views
-from pipelines.models.vlm import BOXES
 from pipelines.vlsa.cognition import cell_colours
 from pipelines.vlsa.loaders import load_part
 from pipelines.vlsa.types import CELLS, CODE_GRID
@@ -27,14 +25,14 @@ from training.vlsa_batches import FRAMES, Pictures, load_pictures, sight
 from training.vlsa_data import Conversations, load_conversations, load_names
 
 CHUNK = 32  # pictures at a time, of one frame
-ARRAYS = {"v": "f2", "codes": "u2", "colours": "u1", "objects": "i2", "grounds": "u1", "letters": "u1"}
+ARRAYS = {"v": "f2", "codes": "u2", "colours": "u1", "objects": "i2", "grounds": "u1"}
 OTHER = 0.2  # share of chunks in another frame than 2 x 2 tiles
 
 
 @dataclass(frozen=True)
 class Embedded:
     """A data set as the language model meets it: V (N, 64, width) float16, codes (N, 32, 32), colours (N, 8, 8, 3),
-    objects (N, 64), grounds (N, 64) and letters (N, 64, 16) of the pictures, names of objects, and conversations.
+    objects (N, 64) and grounds (N, 64) of the pictures, names of objects, and conversations.
     """
 
     v: np.ndarray
@@ -42,7 +40,6 @@ class Embedded:
     colours: np.ndarray
     objects: np.ndarray
     grounds: np.ndarray
-    letters: np.ndarray
     names: list[str]
     conversations: Conversations
 
@@ -88,7 +85,7 @@ def embed(
     folder.mkdir(parents=True, exist_ok=True)
     shapes = {
         "v": (CELLS**2, width), "codes": (CODE_GRID, CODE_GRID), "colours": (CELLS, CELLS, 3),
-        "objects": (CELLS**2,), "grounds": (CELLS**2,), "letters": (CELLS**2, BOXES[0] * BOXES[1]),
+        "objects": (CELLS**2,), "grounds": (CELLS**2,),
     }  # fmt: skip
     out = {
         k: np.lib.format.open_memmap(folder / f"{k}.npy", mode="w+", dtype=d, shape=(n, *shapes[k]))
@@ -106,7 +103,6 @@ def embed(
         out["v"][rows] = v.float().cpu().numpy().astype(np.float16)
         out["codes"][rows] = codes.cpu().numpy()
         out["objects"][rows], out["grounds"][rows] = s.objects.cpu().numpy(), s.grounds.cpu().numpy()
-        out["letters"][rows] = s.letters.cpu().numpy()
         out["colours"][rows] = [cell_colours(p) for p in to_uint8(s.picture).cpu().numpy()]
     for array in out.values():
         array.flush()

@@ -48,7 +48,6 @@ from training.vlsa_batches import (
 from training.vlsa_chat import ChatStage
 from training.vlsa_data import CLASSES, LETTERS, load_marks, prepare, save_conversations
 from training.vlsa_embed import embed, load_embedded
-from training.vlsa_spell import SpellStage
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +318,6 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     embed(load_pictures(posters), run, codebook, run / "embedded" / posters.name, plain=True)
     data = load_embedded(run, posters)
     assert data.v.shape == (6, 64, 32) and data.v.any() and data.colours.any() and data.codes.max() < 1024
-    assert data.letters.shape == (6, 64, 16) and data.letters.max() < CLASSES and data.letters.any()
     made = ChatStage(run, [data], None, data, 96, sizes=recipe.SMOKE_SIZES, rates={"lora_B": 4.0})
     assert not any(p.requires_grad for p in made.modules().words.spell.parameters())
     fit(made, config(), tmp_path / "3")
@@ -336,28 +334,6 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     made.shape = dataclasses.replace(made.shape, rebuild=True)
     fit(made, config(), tmp_path / "5")
     assert not _changed(tmp_path / "4", tmp_path / "5", "words") and load_part("words", tmp_path / "5").table.any()
-
-
-def test_v_is_spelled_by_two_layers_that_learn_alone(tmp_path: Path, posters: Path, codebook: Path) -> None:
-    run = tmp_path / "1"
-    fit(stage(1, posters, codebook), config(), run)
-    embed(load_pictures(posters), run, codebook, run / "embedded" / posters.name, plain=True)
-    data = load_embedded(run, posters)
-    made = SpellStage(run, [data], None, data, load_marks(posters, "letters"), hidden=8)
-    assert {n.split(".")[0] for n, p in made.modules().named_parameters() if p.requires_grad} == {"spell"}
-    fit(made, config(), tmp_path / "spelled")
-    assert 0 <= float(rows(tmp_path / "spelled")[-1]["letter_accuracy"]) <= 1
-    words = load_part("words", tmp_path / "spelled")
-    assert words.config.spelling == 8 and words.spelled(torch.zeros(1, 64, 32)).shape == (1, 64, 16, CLASSES)
-    a, b = (torch.load(f / "all.pt")["words"] for f in (run, tmp_path / "spelled"))
-    assert all(torch.equal(a[n], b[n]) for n in a if not n.startswith("spell."))
-    chat = ChatStage(tmp_path / "spelled", [data], None, data, 96, sizes=recipe.SMOKE_SIZES)  # what follows keeps them
-    fit(chat, config(), tmp_path / "chat")
-    assert (
-        not recipe.VisualWords(**recipe.words_config(tmp_path / "chat"))
-        .load_state_dict(torch.load(tmp_path / "chat" / "all.pt")["words"])
-        .missing_keys
-    )
 
 
 def test_a_row_of_cells_is_told_from_left_to_right() -> None:
