@@ -314,11 +314,15 @@ def boxes(*likely: tuple[int, int, float]) -> np.ndarray:
     [
         ([], []),
         ([(3, 5, 0.9), (3, 2, 0.9), (7, 1, 0.9)], [(3, 2), (3, 5), (7, 1)]),  # line by line, from the left
-        ([(3, 5, 0.25)], []),  # hardly there
+        ([(3, 5, 0.1)], []),  # hardly there
         ([(3, 5, 0.35), (4, 5, 0.6)], [(4, 5)]),  # one letter on the edge of two rows
         ([(3, 5, 0.55), (3, 6, 0.45)], [(3, 5)]),  # ... of two columns
         ([(3, 5, 0.9), (3, 6, 0.9)], [(3, 5), (3, 6)]),  # two letters side by side
         ([(3, 2, 0.9), (4, 6, 0.9), (3, 10, 0.9)], [(3, 2), (4, 6), (3, 10)]),  # a line that changes its row
+        (
+            [(3, 2, 0.9), (3, 8, 0.9), (3, 9, 0.8), (3, 14, 0.9), (3, 20, 0.9)],
+            [(3, 2), (3, 8), (3, 14), (3, 20)],
+        ),  # one letter seen twice: the others stand far apart
         (
             [(3, 2, 0.9), (3, 5, 0.9), (4, 2, 0.9), (4, 5, 0.9)],
             [(3, 2), (3, 5), (4, 2), (4, 5)],
