@@ -219,6 +219,7 @@ class VisualWords(ModelMixin, ConfigMixin):
         flat = F.pad(share.flatten(1, 2)[..., 1:], (1, 0, 0, 1))  # no letter counts nothing, nor does the empty box
         picked = boxes.flatten(1)[..., None].expand(-1, -1, flat.shape[-1])
         told = flat.gather(1, picked).unflatten(1, (n, TOGETHER)).sum(2)  # (B, n, letters)
+        told = told / told.sum(-1, keepdim=True).clamp_min(1e-6)  # which letter, given that there is one
         first = boxes[..., 0]
         centres = torch.stack([(first // columns + 0.5) / rows, (first % columns + 0.5) / columns], -1)
         place = self.place(fourier(centres, 1, BANDS).to(self.place.weight))

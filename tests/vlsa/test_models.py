@@ -384,6 +384,19 @@ def test_letters_of_an_image_become_words_behind_it(spelling: VisualWords, tmp_p
     assert torch.allclose(again.found(v)[0], words, atol=2e-2)
 
 
+def test_a_letter_weighs_the_same_however_sure_it_is(spelling: VisualWords) -> None:
+    image, seen = showing((9, 3)), {}
+    with torch.no_grad():
+        for _ in range(100):
+            sure = float(1 - chances(spelling.spelled(image))[..., 0].min())
+            words, there = spelling.found(image)
+            if there.all() and there.numel():
+                seen[sure] = words
+            spelling.spell.bias.view(16, 4)[:, 0] += 0.5  # "no letter" becomes likelier
+    assert max(seen) > 0.9 and min(seen) < 0.4
+    assert torch.allclose(seen[max(seen)], seen[min(seen)], atol=0.05)
+
+
 def test_images_of_one_batch_may_have_different_letters(vlm: VisionLanguageModel, spelling: VisualWords) -> None:
     """Trained beside another image, or answered alone: an image leads to the same prediction."""
     vlm.words = spelling
