@@ -70,46 +70,22 @@ class LettersStage:
         return loss, {"letters": float(loss.detach())}
 
     def evaluate(self, model: Any) -> dict[str, float]:
-        reading = Reading()
+        right, exact = [], []
         for i in range(0, min(HELD_OUT, len(self.test)), 16):
-            rows = np.arange(i, min(i + 16, len(self.test), HELD_OUT))
-            letters = [self.test.letters[int(r)] if self.test.letters else None for r in rows]
+            rows = range(i, min(i + 16, len(self.test), HELD_OUT))
+            letters = [self.test.letters[r] if self.test.letters else np.zeros((0, 3), np.float32) for r in rows]
             x = from_uint8(np.stack([self.test.images[r] for r in rows])).to(self.device)
             with torch.autocast(self.device, torch.bfloat16):
                 logits = model.named(model.features(x)).float().cpu()
-            reading.add(logits, letter_grid(letters, (2, 2), (1.0, 1.0)), chances(logits).flatten(2, 3), letters)
-        return reading.figures()
+            target = letter_grid(letters, (2, 2), (1.0, 1.0))
+            right.append((logits.argmax(-1) == target)[target > 0].float())
+            share = chances(logits).flatten(2, 3).numpy()
+            exact += [read(p) == folded(told[:, 0]) for p, told in zip(share, letters, strict=True) if one_line(told)]
+        accuracy = torch.cat(right).mean()  # NaN where there are no letters
+        return {"letter_accuracy": float(accuracy), "lines_exact": float(np.mean(exact)) if exact else float("nan")}
 
     def save(self, model: Any, folder: Path) -> None:
         torch.save({"letters": model.state_dict()}, folder / "all.pt")
-
-
-class Reading:
-    """How well letters are named, and posters of one line are read, over batches."""
-
-    def __init__(self) -> None:
-        self.right: list[Tensor] = []
-        self.exact: list[bool] = []
-
-    def add(self, logits: Tensor, target: Tensor, share: Tensor, letters: Sequence[np.ndarray | None]) -> None:
-        """Count B pictures.
-
-        Args:
-            logits: (B, ..., CLASSES). target: (B, ...) class of the letter there, 0 = none. share: (B, rows, columns,
-            CLASSES) probabilities by place. letters: (L, 3) of class, y, x of each picture.
-        """
-        self.right.append((logits.argmax(-1) == target)[target > 0].float())
-        for p, told in zip(share.numpy(), letters, strict=True):
-            if told is not None and one_line(told):
-                self.exact.append(read(p) == folded(told[:, 0]))
-
-    def figures(self) -> dict[str, float]:
-        """letter_accuracy and lines_exact, NaN where there was none."""
-        named, exact = torch.cat(self.right), np.array(self.exact, float)
-        return {
-            "letter_accuracy": float(named.mean()) if len(named) else float("nan"),
-            "lines_exact": float(exact.mean()) if len(exact) else float("nan"),
-        }
 
 
 def part(data: Pictures, row: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
