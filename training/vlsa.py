@@ -30,8 +30,9 @@ from pipelines.models.epigone import cell_cover, reconstruction_loss
 from pipelines.models.perceiver import encode_views
 from pipelines.models.reader import EMPTY, STRIPS
 from pipelines.models.vfe import add_noise
-from pipelines.models.vlm import SHARPNESS, VisionLanguageModel, VisualWords
+from pipelines.models.vlm import SHARPNESS, SORTS, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer
+from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlad.loaders import load_part as load_vlad
 from pipelines.vlsa.cognition import Requests, cell_colours, colours_of
@@ -55,10 +56,20 @@ from training.vlsa_batches import (
     load_pictures,
     sight,
 )
+from training.vlsa_data import letter_widths
 
 PROBES = ("strips", "shows")
 LEARNED = ("vision", "perceiver", "epigone", "preview", "words", "denoiser")
-ADDED = ("letters.", "beside_connector.", "spell.", "place.", "alphabet")  # which earlier runs may lack
+ADDED = (
+    "letters.",
+    "beside_connector.",
+    "spell.",
+    "place.",
+    "alphabet",
+    "gaps",
+    "widths",
+    "calls",
+)  # which earlier runs may lack
 BESIDE = "beside_connector.weight"  # of SA-Perceiver
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
 NUMBERS = ["one", "two", "three", "four", "five", "six"]
@@ -137,7 +148,7 @@ class Vlsa(nn.Module):
 
     Args:
         meanings: of "objects", "colours" and "numbers": token ids of each class's name. A visual word is taught to lie
-        near the language model's own words for what its cell shows. Of "letters": token ids of each letter.
+        near the language model's own words for what its cell shows. And of "letters" and "gaps", see `lexicon`.
     """
 
     def __init__(
@@ -149,20 +160,17 @@ class Vlsa(nn.Module):
         self.vision, self.perceiver, self.epigone = parts["vision"], parts["perceiver"], parts["epigone"]
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
         if start is not None:  # which may put what it sees into words
-            self.words = VisualWords(**{**words_config(start), "letters": CLASSES})
+            self.words = VisualWords(**spelling_config(words_config(start), meanings or {}))
         self.strips = nn.Linear(self.vision.config.width, STRIPS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
         base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
         table = base.get_input_embeddings().weight
-        for name, phrases in (meanings or {}).items():
-            if name == "letters":
-                self.words.alphabet[1 : len(phrases) + 1].copy_(table[torch.tensor(phrases)[:, 0]].detach())
-                continue
-            self.register_buffer(
-                f"meaning_{name}", meant(base.get_input_embeddings().weight, phrases), persistent=False
-            )
+        if meanings is not None:
+            self.words.load_state_dict(lexicon(self.words.config, table, meanings), strict=False)
+            for name in SORTS:
+                self.register_buffer(f"meaning_{name}", meant(table, meanings[name]), persistent=False)
         if start is not None:
             self.take(start, shape)
         if checkpoints is not None:  # the frozen codebook
@@ -243,9 +251,37 @@ def words_config(run: Path) -> dict[str, Any]:
 
 
 def phrases_of(names: list[str], speller: Speller) -> dict[str, list[list[int]]]:
-    """Token ids of the names of objects, colours and numbers."""
+    """Token ids of the names of objects, colours and numbers, of each of LETTERS, and of a space and the end of a line
+    ("gaps").
+    """
     phrases = {"objects": names or ["object"], "colours": list(COLOURS), "numbers": NUMBERS}
-    return {k: [speller.encode(f" {p}") for p in ps] for k, ps in phrases.items()}
+    found = {k: [speller.encode(f" {p}") for p in ps] for k, ps in phrases.items()}
+    return found | {k: [[i] for i in speller.letters(of)] for k, of in (("letters", LETTERS), ("gaps", " \n"))}
+
+
+def spelling_config(config: dict[str, Any], phrases: dict[str, list[list[int]]]) -> dict[str, Any]:
+    """Arguments of `VisualWords` that spell, with spaces, and name objects where V is compared with their names."""
+    longest = max(len(ids) for sort in ("objects", "numbers") for ids in phrases.get(sort, [[]]))
+    return {**config, "letters": CLASSES, "spaced": True, "named": longest if config.get("names") else 0}
+
+
+def lexicon(config: Any, embeddings: Tensor, phrases: dict[str, list[list[int]]]) -> dict[str, Tensor]:
+    """What `VisualWords` with this config take from a language model: embeddings of characters and gaps, and tokens of
+    names by `phrases_of`; and how wide letters are.
+    """
+    state: dict[str, Tensor] = {}
+    if config.get("letters"):
+        table = embeddings.detach().float()
+        state["alphabet"] = torch.zeros(config["letters"], table.shape[1])
+        state["alphabet"][1 : len(phrases["letters"]) + 1] = table[torch.tensor(phrases["letters"])[:, 0]]
+        state["gaps"] = table[torch.tensor(phrases["gaps"])[:, 0]]
+        state["widths"] = torch.from_numpy(letter_widths(default_fonts()))
+    if config.get("named"):
+        called = phrases["objects"] + phrases["numbers"]
+        state["calls"] = torch.full((len(called), config["named"]), -1, dtype=torch.int32)
+        for row, ids in zip(state["calls"], called, strict=True):
+            row[: len(ids)] = torch.tensor(ids)
+    return state
 
 
 def standard(codebook: Tensor) -> Tensor:
@@ -317,8 +353,7 @@ class VlsaStage:
         return model
 
     def meanings(self) -> dict[str, list[list[int]]]:
-        letters = {"letters": [[k] for k in self.speller.letters(LETTERS)]}
-        return phrases_of(next((d.names for d in self.train if d.names), []), self.speller) | letters
+        return phrases_of(next((d.names for d in self.train if d.names), []), self.speller)
 
     # -- batches
 

@@ -38,7 +38,9 @@ from training.vlsa import (
     answers_right,
     called,
     cognition_figures,
+    lexicon,
     phrases_of,
+    spelling_config,
     thing_loss,
     weighed,
     words_config,
@@ -88,7 +90,7 @@ class ChatStage:
         self.talker = Talker(speller, length, cognition, kinds=kinds, rows=rows)
         self.examiner = Talker(speller, length, 0.5)
         self.boost = boost
-        self.phrases = phrases_of(test.names, speller) if named else None
+        self.named, self.phrases = named, phrases_of(test.names, speller)
 
     def modules(self) -> nn.Module:
         tiny = self.sizes.get("language")
@@ -108,13 +110,16 @@ class ChatStage:
         return model
 
     def words(self, embeddings: Tensor) -> VisualWords:
-        """The run's, with names where they are wanted."""
+        """The run's, with names where they are wanted; spelled with spaces, and objects named."""
         config, state = words_config(self.run), self.state["words"]
-        if self.phrases is not None:
+        if self.named:
             config["names"] = [len(self.phrases[k]) for k in SORTS]
             state = {**state, "table": torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])}
         if config.get("names") and self.boost is not None:
             config["boost"] = self.boost
+        if config.get("letters"):
+            config = spelling_config(config, self.phrases)
+            state = {**state, **lexicon(config, embeddings, self.phrases)}
         words = VisualWords(**config)
         words.load_state_dict(state)
         return words

@@ -82,6 +82,13 @@ def _letters(element: Element, fonts: FontBook) -> Iterator[tuple[int, float, fl
                 yield (known + 1 if known >= 0 else CLASSES - 1), y, (line.x + dx + (a + b) / 2) / fitted.size
 
 
+def letter_widths(fonts: FontBook) -> np.ndarray:
+    """(CLASSES,) float32: the mean width of each class of letters, em; of those with no letter, that of all."""
+    loaded = [fonts.load(name, EM) for name in fonts.ids]
+    known = [np.mean([font.getlength(c) for font in loaded]) / EM for c in LETTERS]
+    return np.array([np.mean(known), *known, np.mean(known)], np.float32)
+
+
 def objects_of(record: dict[str, Any], names: dict[str, int]) -> np.ndarray:
     """(K, 5) float32: class from 1, y0, x0, y1, x1 in [0, 1] of every object of a poster."""
     elements, rows = record["layout"]["elements"], []

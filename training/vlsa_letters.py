@@ -106,7 +106,8 @@ def one_line(letters: np.ndarray) -> bool:
 def read(share: np.ndarray) -> str:
     """The text of (rows, columns, CLASSES) probabilities of letters, in small letters and without gaps."""
     flat = share.reshape(-1, CLASSES)
-    return folded(np.array([flat[places, 1:].sum(0).argmax() + 1 for places in reading_order(1 - share[..., 0])]))
+    letters = [places for line in reading_order(1 - share[..., 0]) for places in line]
+    return folded(np.array([flat[places, 1:].sum(0).argmax() + 1 for places in letters]))
 
 
 def folded(classes: np.ndarray) -> str:

@@ -6,7 +6,8 @@ VLSA eqs. (6) to (8).
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,12 +25,17 @@ SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
 BOXES = 2, 8  # rows and columns of a cell; no two letters of legible text have their centres in one
 BANDS = 6  # of the Fourier features of a letter's place
 LEAST = 0.12  # letters expected from which one counts as there
-FAINT = 0.08  # below it a box counts as empty
+FAINT = 0.08  # below it a box counts as empty, and a cell as without an object
 ONE = 1.6  # letters expected up to which there is one
 NEARER = 0.36  # share of the usual distance up to which two letters of a line are one
 TOGETHER = 4  # boxes in which one letter is expected at most
 MOST = 96  # letters of an image that are read
+CLOSE = 1.6  # times their usual distance up to which letters of a line count as neighbours in a word
+FURTHER = 0.15  # em by which letters stand further apart than in a word where there is a space between them
 WORDS_AT_A_TIME = 32  # letters in training: few shapes of batches to compile for
+SURE = 0.5  # probability in some cell from which an object is named
+NAMED = 6  # objects of an image that are named
+LETTER, SPACE, END, NAME = range(4)  # kinds of words behind V: END of a line, part of a NAME
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
 
 
@@ -38,6 +44,15 @@ def colour_features() -> Tensor:
     eye = torch.eye(COLOUR_LEVELS)
     k = torch.arange(COLOUR_LEVELS**3)
     return torch.cat([eye[k // 64], eye[k // 8 % 8], eye[k % 8]], -1)
+
+
+class Word(NamedTuple):
+    """One word behind V: its kind, where it stands (y, x in [0, 1]), the boxes of a letter, the token of a name."""
+
+    kind: int
+    place: tuple[float, float]
+    boxes: Sequence[int] = ()
+    token: int = 0
 
 
 def by_place(boxes: Tensor) -> Tensor:
@@ -49,7 +64,7 @@ def by_place(boxes: Tensor) -> Tensor:
     return grid.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
-def reading_order(there: np.ndarray) -> list[list[int]]:
+def reading_order(there: np.ndarray) -> list[list[list[int]]]:
     """The letters of an image, line by line, at most MOST, each as the boxes that it is expected in, likeliest first.
 
     A letter whose centre lies near an edge is expected in two boxes or four. So neighbours count as one as long as no
@@ -60,20 +75,42 @@ def reading_order(there: np.ndarray) -> list[list[int]]:
         there: (rows, columns) probability of a letter in each box.
 
     Returns:
-        Places in the flattened array, at most TOGETHER for a letter.
+        For each line that has letters, for each of them, places in the flattened array, at most TOGETHER.
     """
     columns = there.shape[1]
-    out: list[list[int]] = []
-    row = 0
-    while row < len(there) and len(out) < MOST:
+    out: list[list[list[int]]] = []
+    row, left = 0, MOST
+    while row < len(there) and left > 0:
         high = 1 + (row + 1 < len(there) and one_line(there, row))
         sums = there[row : row + high].sum(0)
-        for first, last in merged(letters_of(sums), sums):
+        line = []
+        for first, last in merged(letters_of(sums), sums)[:left]:
             boxes = [(r, c) for r in range(row, row + high) for c in range(first, last)]
             boxes.sort(key=lambda rc: -there[rc])
-            out.append([r * columns + c for r, c in boxes[:TOGETHER]])
+            line.append([r * columns + c for r, c in boxes[:TOGETHER]])
+        if line:
+            out.append(line)
+        left -= len(line)
         row += high
-    return out[:MOST]
+    return out
+
+
+def spaces(centres: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Whether there is a space before each letter of a line (n,) bool.
+
+    Neighbours in a word stand as far apart as they are wide, and how large an em of the line is shows in the usual one.
+
+    Args:
+        centres: (n,) where letters stand, in any unit. widths: (n,) of such letters in em.
+    """
+    out = np.zeros(len(centres), bool)
+    if len(centres) > 1:
+        apart, wide = np.diff(centres), (widths[1:] + widths[:-1]) / 2
+        em = np.median(apart / wide)
+        for _ in range(2):  # without the spaces
+            em = np.median((apart / wide)[apart <= CLOSE * em * wide])
+        out[1:] = apart > (wide + FURTHER) * em
+    return out
 
 
 def letters_of(sums: np.ndarray) -> list[tuple[int, int]]:
@@ -132,20 +169,24 @@ class VisualWords(ModelMixin, ConfigMixin):
 
     Letters are too many for that: a cell holds several. So V is also spelled: a linear map reads which letter stands in
     each of the BOXES of a cell, and each letter that is found becomes a word of its own behind V, the expected
-    embedding of its character with its place, line by line. All of it comes out of V; an image without text adds none.
+    embedding of its character with its place, line by line, with words for the spaces between them and for the ends of
+    lines. The objects whose names are likely enough become words in the same way, "two ice cream cones" as its tokens
+    in the language model's own embeddings: the expected embedding of a name has lost in which order its tokens come.
+    All of it comes out of V; an image without text and objects adds none.
 
     Args:
         width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
         embedding's entries. gain: of V's map, by which it comes to that scale. names: how many there are of SORTS; None
         = none of any. boost: of the expected embedding. letters: classes of letters, the first of which is "no
-        letter"; 0 = V is not spelled. spelling: width between the two layers that spell V; 0 = one layer.
+        letter"; 0 = V is not spelled. spelling: width between the two layers that spell V; 0 = one layer. spaced: True
+        = there are words for spaces and ends of lines. named: tokens of the longest name; 0 = objects are not named.
     """
 
     @register_to_config
     def __init__(
         self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
         gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0, letters: int = 0,
-        spelling: int = 0,
+        spelling: int = 0, spaced: bool = False, named: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if letters:
@@ -155,6 +196,11 @@ class VisualWords(ModelMixin, ConfigMixin):
             self.place = nn.Linear(4 * BANDS, hidden)
             nn.init.normal_(self.place.weight, std=scale / (4 * BANDS) ** 0.5)
             self.register_buffer("alphabet", torch.zeros(letters, hidden))  # embeddings of characters; 0 of no letter
+            if spaced:
+                self.register_buffer("gaps", torch.zeros(2, hidden))  # embeddings of a space and of the end of a line
+                self.register_buffer("widths", torch.full((letters,), 0.55))  # of letters, em
+        if named and names:  # tokens of the names of objects and of numbers, filled up with -1
+            self.register_buffer("calls", torch.full((names[0] + names[2], named), -1, dtype=torch.int32))
         self.register_buffer("table", torch.zeros(sum(names or ()), hidden))  # embeddings of names, without their mean
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.visual = nn.Linear(width, hidden)
@@ -201,29 +247,80 @@ class VisualWords(ModelMixin, ConfigMixin):
         """V (B, l, width) -> logits of the letter in each box of each cell (B, l, BOXES rows * columns, letters)."""
         return self.spell(self.norm(v)).unflatten(-1, (-1, self.config.letters))
 
-    def found(self, v: Tensor, multiple: int = 1) -> tuple[Tensor, Tensor]:
-        """The letters of V (B, l, width) in reading order, as words.
+    def found(self, v: Tensor, table: Tensor | None = None, multiple: int = 1) -> tuple[Tensor, Tensor]:
+        """What V (B, l, width) shows, as words: names of objects, largest first, then letters in reading order.
+
+        Args:
+            table: (vocabulary, hidden) embeddings of the language model; needed where objects are named.
 
         Returns:
             embeddings (B, n, hidden) and which of them are there (B, n) bool; n is the least `multiple` of something
             that is as much as any image has.
         """
         share = by_place(chances(self.spelled(v)))  # (B, rows, columns, letters)
-        rows, columns = share.shape[1:3]
-        orders = [reading_order(there) for there in (1 - share[..., 0]).detach().cpu().numpy()]
-        n, empty = multiple * math.ceil(max(map(len, orders)) / multiple), rows * columns
-        boxes = torch.full((len(v), n, TOGETHER), empty, device=v.device)
-        for k, order in enumerate(orders):
-            for i, places in enumerate(order):
-                boxes[k, i, : len(places)] = torch.tensor(places, device=v.device)
+        named = self.objects(v) if self.config.named else [[]] * len(v)
+        texts = [n + self.text(image) for n, image in zip(named, share.detach().cpu().numpy(), strict=True)]
+        n, empty = multiple * math.ceil(max(map(len, texts)) / multiple), share.shape[1] * share.shape[2]
+        boxes = np.full((len(v), n, TOGETHER), empty)
+        kinds, tokens, there = np.zeros((3, len(v), n), int)
+        places = np.zeros((len(v), n, 2), np.float32)
+        for k, text in enumerate(texts):
+            for i, word in enumerate(text):
+                kinds[k, i], tokens[k, i], there[k, i], places[k, i] = word.kind, word.token, True, word.place
+                boxes[k, i, : len(word.boxes)] = word.boxes
+        kind = torch.from_numpy(kinds).to(v.device)
         flat = F.pad(share.flatten(1, 2)[..., 1:], (1, 0, 0, 1))  # no letter counts nothing, nor does the empty box
-        picked = boxes.flatten(1)[..., None].expand(-1, -1, flat.shape[-1])
+        picked = torch.from_numpy(boxes).to(v.device).flatten(1)[..., None].expand(-1, -1, flat.shape[-1])
         told = flat.gather(1, picked).unflatten(1, (n, TOGETHER)).sum(2)  # (B, n, letters)
         told = told / told.sum(-1, keepdim=True).clamp_min(1e-6)  # which letter, given that there is one
-        first = boxes[..., 0]
-        centres = torch.stack([(first // columns + 0.5) / rows, (first % columns + 0.5) / columns], -1)
-        place = self.place(fourier(centres, 1, BANDS).to(self.place.weight))
-        return told.to(self.alphabet) @ self.alphabet + place, first < empty
+        place = fourier(torch.from_numpy(places).to(v.device), 1, BANDS).to(self.place.weight)
+        words = told.to(self.alphabet) @ self.alphabet + self.place(place)
+        if self.config.spaced:
+            words = words + F.pad(self.gaps, (0, 0, 1, 1))[kind]
+        if table is not None:
+            ids = torch.from_numpy(tokens).to(v.device)
+            words = words + (table[ids] * (kind == NAME)[..., None]).to(words)
+        return words, torch.from_numpy(there > 0).to(v.device)
+
+    def text(self, share: np.ndarray) -> list[Word]:
+        """The letters of an image with spaces and ends of lines, each of which stands where the letter behind it does.
+
+        Args:
+            share: (rows, columns, letters) probabilities.
+        """
+        (rows, columns), there = share.shape[:2], 1 - share[..., 0]
+        flat = share.reshape(-1, share.shape[-1])
+        out: list[Word] = []
+        for line in reading_order(there):
+            before = np.zeros(len(line), bool)
+            places = [((b[0] // columns + 0.5) / rows, (b[0] % columns + 0.5) / columns) for b in line]
+            if self.config.spaced:
+                if out:
+                    out.append(Word(END, places[0]))
+                centres = [np.average(np.array(b) % columns, weights=there.reshape(-1)[b]) for b in line]
+                likeliest = [flat[b, 1:].sum(0).argmax() + 1 for b in line]
+                before = spaces(np.array(centres), self.widths.float().cpu().numpy()[likeliest])
+            for boxes, place, space in zip(line, places, before, strict=True):
+                out += [Word(SPACE, place)] * int(space) + [Word(LETTER, place, boxes)]
+        return out
+
+    def objects(self, v: Tensor) -> list[list[Word]]:
+        """For each image of V (B, l, width) how many of which objects it shows, as the tokens of those names, the
+        largest first and at most NAMED; each stands in the middle of its cells.
+        """
+        shown, _, numbers = (x.detach().float().cpu().numpy() for x in self.likely(self.read(v)))
+        calls, side, out = self.calls.tolist(), math.isqrt(v.shape[1]), []
+        for things, counts in zip(shown, numbers, strict=True):
+            best = things.argmax(-1)
+            cells = {k: np.flatnonzero((best == k) & (things[:, k] > FAINT)) for k in set(best[things.max(-1) > SURE])}
+            sure = {k: things[c, k] for k, c in cells.items()}
+            words: list[Word] = []
+            for k in sorted(sure, key=lambda k: -float(sure[k].sum()))[:NAMED]:
+                y, x = ((float(np.average(a, weights=sure[k])) + 0.5) / side for a in np.divmod(cells[k], side))
+                number = calls[shown.shape[-1] + counts[cells[k]].sum(0).argmax()]
+                words += [Word(NAME, (y, x), token=t) for t in [*number, *calls[k]] if t >= 0]
+            out.append(words)
+        return out
 
     def inputs(self) -> Tensor:
         """Input embeddings of the new tokens (count, hidden)."""
@@ -282,7 +379,7 @@ class VisionLanguageModel(nn.Module):
         keep = torch.ones(seen.shape[:2], dtype=torch.bool, device=v.device)
         if not self.words.config.letters:
             return seen, keep
-        found, there = self.words.found(v, multiple)
+        found, there = self.words.found(v, self.decoder.embed_tokens.weight, multiple)
         return torch.cat([seen, found.to(seen.dtype)], 1), torch.cat([keep, there], 1)
 
     def prompt(self, v: Tensor, ids: Tensor) -> Tensor:

@@ -130,7 +130,9 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
         ),
         "epigone": Epigone(**{"width": width, "context": denoiser.config.context, **sizes.get("epigone", {})}),
         "preview": PreviewDecoder(**{"width": width, **sizes.get("preview", {})}),
-        "words": VisualWords(**{"width": width, "letters": CLASSES, "spelling": SPELLING, **sizes.get("words", {})}),
+        "words": VisualWords(
+            **{"width": width, "letters": CLASSES, "spelling": SPELLING, "spaced": True, **sizes.get("words", {})}
+        ),
         "denoiser": with_denoiser_lora(denoiser),
     }
     if start is None:

@@ -21,13 +21,17 @@ from pipelines.models.vlm import (
     VisualWords,
     reading_order,
     response_loss,
+    spaces,
 )
 from pipelines.models.vq import VQVAE
+from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.decoding import Decoder, Sampling, choose
 from pipelines.vlsa.loaders import load_folded, load_part, with_denoiser_lora, with_lora
+from pipelines.vlsa.spelling import LETTERS
 from training.checkpoints import save_part, save_tensors
 from training.vlsa_batches import cut, frame_centres
+from training.vlsa_data import letter_widths
 
 
 @pytest.fixture
@@ -313,29 +317,53 @@ def boxes(*likely: tuple[int, int, float]) -> np.ndarray:
     ("likely", "expected"),
     [
         ([], []),
-        ([(3, 5, 0.9), (3, 2, 0.9), (7, 1, 0.9)], [(3, 2), (3, 5), (7, 1)]),  # line by line, from the left
+        ([(3, 5, 0.9), (3, 2, 0.9), (7, 1, 0.9)], [[(3, 2), (3, 5)], [(7, 1)]]),  # line by line, from the left
         ([(3, 5, 0.1)], []),  # hardly there
-        ([(3, 5, 0.35), (4, 5, 0.6)], [(4, 5)]),  # one letter on the edge of two rows
-        ([(3, 5, 0.55), (3, 6, 0.45)], [(3, 5)]),  # ... of two columns
-        ([(3, 5, 0.9), (3, 6, 0.9)], [(3, 5), (3, 6)]),  # two letters side by side
-        ([(3, 2, 0.9), (4, 6, 0.9), (3, 10, 0.9)], [(3, 2), (4, 6), (3, 10)]),  # a line that changes its row
+        ([(3, 5, 0.35), (4, 5, 0.6)], [[(4, 5)]]),  # one letter on the edge of two rows
+        ([(3, 5, 0.55), (3, 6, 0.45)], [[(3, 5)]]),  # ... of two columns
+        ([(3, 5, 0.9), (3, 6, 0.9)], [[(3, 5), (3, 6)]]),  # two letters side by side
+        ([(3, 2, 0.9), (4, 6, 0.9), (3, 10, 0.9)], [[(3, 2), (4, 6), (3, 10)]]),  # a line that changes its row
         (
             [(3, 2, 0.9), (3, 8, 0.9), (3, 9, 0.8), (3, 14, 0.9), (3, 20, 0.9)],
-            [(3, 2), (3, 8), (3, 14), (3, 20)],
+            [[(3, 2), (3, 8), (3, 14), (3, 20)]],
         ),  # one letter seen twice: the others stand far apart
         (
             [(3, 2, 0.9), (3, 5, 0.9), (4, 2, 0.9), (4, 5, 0.9)],
-            [(3, 2), (3, 5), (4, 2), (4, 5)],
+            [[(3, 2), (3, 5)], [(4, 2), (4, 5)]],
         ),  # two lines, close together
     ],
 )
-def test_letters_are_read_line_by_line(likely: list[tuple[int, int, float]], expected: list[tuple[int, int]]) -> None:
+def test_letters_are_read_line_by_line(
+    likely: list[tuple[int, int, float]], expected: list[list[tuple[int, int]]]
+) -> None:
     found = reading_order(boxes(*likely))
-    assert [(b[0] // 64, b[0] % 64) for b in found] == expected
+    assert [[(b[0] // 64, b[0] % 64) for b in line] for line in found] == expected
 
 
 def test_no_more_letters_than_fit_are_read() -> None:
-    assert len(reading_order(np.full((16, 64), 0.9))) == 96
+    assert sum(map(len, reading_order(np.full((16, 64), 0.9)))) == 96
+
+
+def test_a_space_is_where_letters_stand_further_apart_than_they_are_wide() -> None:
+    """Widths are the mean of all fonts; so nine lines of ten are right over the fonts, of those that are hard."""
+    fonts, right = default_fonts(), []
+    widths = letter_widths(fonts)
+    for font in (fonts.load(name, 100) for name in fonts.ids):
+        for text in (
+            "Hi Holly!",
+            "Will Iliad",
+            "mill MWM ill",
+            "5 owls",
+            "Password",
+            "FOX & SONS",
+            "NOT ALL WHO WANDER",
+        ):
+            ends = [font.getlength(text[: i + 1]) for i in range(len(text))]
+            letters = [(c, end - font.getlength(c) / 2) for c, end in zip(text, ends, strict=True) if c != " "]
+            found = spaces(np.array([x for _, x in letters]), widths[[LETTERS.index(c) + 1 for c, _ in letters]])
+            right.append("".join(" " * int(s) + c for s, (c, _) in zip(found, letters, strict=True)) == text)
+    assert np.mean(right) > 0.85
+    assert not spaces(np.zeros(0), np.zeros(0)).size and not spaces(np.zeros(1), np.ones(1)).any()
 
 
 def test_empty_boxes_weigh_like_others_again() -> None:
@@ -348,7 +376,7 @@ def test_empty_boxes_weigh_like_others_again() -> None:
 @pytest.fixture
 def spelling() -> VisualWords:
     """Of V with 64 x 64 numbers, each of which says that the first letter stands in one box of a cell, or none."""
-    words = VisualWords(width=64, hidden=32, codes=20, channels=4, letters=4).eval()
+    words = VisualWords(width=64, hidden=32, codes=20, channels=4, letters=4, spaced=True).eval()
     torch.nn.init.zeros_(words.spell.weight)
     weight = words.spell.weight.unflatten(0, (BOXES[0] * BOXES[1], 4))
     with torch.no_grad():
@@ -357,6 +385,7 @@ def spelling() -> VisualWords:
             weight[box, 2, box] = 4.0
         words.spell.bias.copy_(torch.tensor([8.0, 0, 0, 0]).repeat(16))
     torch.nn.init.normal_(words.alphabet)
+    torch.nn.init.normal_(words.gaps)
     return words
 
 
@@ -382,6 +411,47 @@ def test_letters_of_an_image_become_words_behind_it(spelling: VisualWords, tmp_p
     save_part(spelling, tmp_path / "words")
     again = load_part("words", tmp_path)
     assert torch.allclose(again.found(v)[0], words, atol=2e-2)
+
+
+def test_spaces_and_ends_of_lines_are_words_among_the_letters(spelling: VisualWords) -> None:
+    v = showing((9, 3), (9, 4), (9, 5), (10, 1), (25, 0))
+    words, there = spelling.found(v)
+    assert there.tolist() == [[True] * 7]
+    names = torch.stack([spelling.alphabet[2], *spelling.gaps])
+    spelling.place.requires_grad_(False).weight.zero_()
+    spelling.place.bias.zero_()
+    words, _ = spelling.found(v)
+    assert torch.cdist(words[0], names).argmin(-1).tolist() == [0, 0, 0, 1, 0, 2, 0]
+    assert torch.allclose(words[0, 3], spelling.gaps[0], atol=1e-5)
+
+
+def test_objects_are_named_by_the_language_models_own_tokens(vlm: VisionLanguageModel) -> None:
+    words = VisualWords(
+        width=64, hidden=32, codes=20, channels=4, letters=4, names=(3, 2, 2), spaced=True, named=2
+    ).eval()  # fmt: skip
+    with torch.no_grad():
+        words.table.copy_(torch.eye(7, 32))
+        words.visual.weight.zero_()
+        words.visual.bias.zero_()
+        words.visual.bias[:3] = -2.0  # what shows nothing has no name
+        words.visual.weight[:7, :7] = 2 * torch.eye(7)
+        words.spell.weight.zero_()
+        words.spell.bias.copy_(torch.tensor([8.0, 0, 0, 0]).repeat(16))  # no letters
+        words.calls.copy_(torch.tensor([[11, 12], [13, -1], [14, -1], [21, -1], [22, -1]]))
+    v = torch.zeros(1, 64, 64)
+    for cell in (9, 10, 17, 18):  # two of the first thing
+        v[0, cell, 0] = v[0, cell, 6] = 1.0
+    v[0, 60, 1] = v[0, 60, 5] = 1.0  # and one of the second
+    first, second = (dict.fromkeys(w.place for w in words.objects(v)[0][a:b]) for a, b in ((0, 3), (3, 5)))
+    assert [w.token for w in words.objects(v)[0]] == [22, 11, 12, 21, 13]
+    assert list(first) == [(0.25, 0.25)] and list(second) == [(7.5 / 8, 4.5 / 8)]
+    vlm.words = words
+    table = vlm.decoder.embed_tokens.weight
+    found, there = words.found(v, table)
+    assert there.all() and torch.allclose(found[0, 0] - table[22], found[0, 1] - table[11], atol=1e-5)
+    image, keep = vlm.image(v)
+    assert image.shape[1] == 64 + 5 == int(keep.sum())
+    assert words.objects(torch.zeros(1, 64, 64)) == [[]]
 
 
 def test_a_letter_weighs_the_same_however_sure_it_is(spelling: VisualWords) -> None:
