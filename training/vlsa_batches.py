@@ -223,7 +223,7 @@ SOONER = {
     KINDS.index(k): x
     for k, x in {
         "background_colour": 0.5, "count": 0.5, "read": 0.6, "presence": 0.4, "objects": 0.2, "short_caption": 0.2,
-        "caption": 0.2,
+        "caption": 0.4,
         "text_presence": -0.2, "text_colour": -0.3, "read_where": -0.4, "text_place": -0.4, "relation": -0.4,
     }.items()
 }  # fmt: skip

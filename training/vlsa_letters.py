@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pipelines.images import from_uint8
 from pipelines.models.reader import EMPTY, LetterReader, chances
-from pipelines.models.vlm import reading_order
+from pipelines.models.reading import reading_order
 from pipelines.vlsa.spelling import CLASSES, LETTERS
 from pipelines.vlsa.types import TILE
 from training.loop import RunConfig, chosen, fit, parser

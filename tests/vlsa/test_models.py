@@ -14,14 +14,13 @@ from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder, cell_cover, reconstruction_loss
 from pipelines.models.perceiver import SAPerceiver, assembled, by_tile, encode_views
 from pipelines.models.reader import EMPTY, chances
+from pipelines.models.reading import reading_order, spaces
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.models.vlm import (
     BOXES,
     VisionLanguageModel,
     VisualWords,
-    reading_order,
     response_loss,
-    spaces,
 )
 from pipelines.models.vq import VQVAE
 from pipelines.vlad.fonts import default_fonts
