@@ -160,7 +160,10 @@ class Vlsa(nn.Module):
         self.vision, self.perceiver, self.epigone = parts["vision"], parts["perceiver"], parts["epigone"]
         self.preview, self.words, self.denoiser = parts["preview"], parts["words"], parts["denoiser"]
         if start is not None:  # which may put what it sees into words
-            self.words = VisualWords(**spelling_config(words_config(start), meanings or {}))
+            config = words_config(start)
+            if shape.talk and not (shape.tower or shape.rebuild):  # or no language model would have met the new words
+                config = spelling_config(config, meanings or {})
+            self.words = VisualWords(**{**config, "letters": CLASSES})
         self.strips = nn.Linear(self.vision.config.width, STRIPS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
@@ -260,26 +263,41 @@ def phrases_of(names: list[str], speller: Speller) -> dict[str, list[list[int]]]
 
 
 def spelling_config(config: dict[str, Any], phrases: dict[str, list[list[int]]]) -> dict[str, Any]:
-    """Arguments of `VisualWords` that spell, with spaces, and name objects where V is compared with their names."""
-    longest = max(len(ids) for sort in ("objects", "numbers") for ids in phrases.get(sort, [[]]))
-    return {**config, "letters": CLASSES, "spaced": True, "named": longest if config.get("names") else 0}
+    """Arguments of `VisualWords` that spell, with spaces, and name objects where V is compared with those names."""
+    called = [*phrases.get("objects", []), *phrases.get("numbers", [])]
+    out = {**config, "letters": CLASSES, "spaced": True}
+    if config.get("names") and not config.get("named") and len(phrases.get("objects", [])) == config["names"][0]:
+        out["named"] = max(map(len, called))
+    return out
 
 
 def lexicon(config: Any, embeddings: Tensor, phrases: dict[str, list[list[int]]]) -> dict[str, Tensor]:
-    """What `VisualWords` with this config take from a language model: embeddings of characters and gaps, and tokens of
-    names by `phrases_of`; and how wide letters are.
+    """What `VisualWords` with this config take from a language model, and how wide letters are.
+
+    Args:
+        embeddings: (vocabulary, hidden). phrases: of `phrases_of`.
+
+    Returns:
+        of their state: alphabet (letters, hidden), and gaps (2, hidden) and widths (letters,) in em where they are
+        spaced, and calls (objects + numbers, named) int32 where they are named and have as many names as there are
+        phrases.
     """
     state: dict[str, Tensor] = {}
+    table = embeddings.detach().float()
     if config.get("letters"):
-        table = embeddings.detach().float()
         state["alphabet"] = torch.zeros(config["letters"], table.shape[1])
         state["alphabet"][1 : len(phrases["letters"]) + 1] = table[torch.tensor(phrases["letters"])[:, 0]]
+    if config.get("spaced"):
         state["gaps"] = table[torch.tensor(phrases["gaps"])[:, 0]]
         state["widths"] = torch.from_numpy(letter_widths(default_fonts()))
-    if config.get("named"):
-        called = phrases["objects"] + phrases["numbers"]
-        state["calls"] = torch.full((len(called), config["named"]), -1, dtype=torch.int32)
-        for row, ids in zip(state["calls"], called, strict=True):
+    names = phrases["objects"] + phrases["numbers"]
+    if (
+        config.get("named")
+        and config["names"][0] == len(phrases["objects"])
+        and max(map(len, names)) <= config["named"]
+    ):
+        state["calls"] = torch.full((len(names), config["named"]), -1, dtype=torch.int32)
+        for row, ids in zip(state["calls"], names, strict=True):
             row[: len(ids)] = torch.tensor(ids)
     return state
 

@@ -113,13 +113,14 @@ class ChatStage:
         """The run's, with names where they are wanted; spelled with spaces, and objects named."""
         config, state = words_config(self.run), self.state["words"]
         if self.named:
-            config["names"] = [len(self.phrases[k]) for k in SORTS]
+            config |= {"names": [len(self.phrases[k]) for k in SORTS], "named": 0}
             state = {**state, "table": torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])}
+            state.pop("calls", None)
         if config.get("names") and self.boost is not None:
             config["boost"] = self.boost
         if config.get("letters"):
             config = spelling_config(config, self.phrases)
-            state = {**state, **lexicon(config, embeddings, self.phrases)}
+            state = {**lexicon(config, embeddings, self.phrases), **state}  # what the run has is kept
         words = VisualWords(**config)
         words.load_state_dict(state)
         return words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 LEAST = 0.12  # letters expected from which one counts as there
-FAINT = 0.08  # below it a box counts as empty, and a cell as without an object
+FAINT = 0.08  # below it a box counts as empty
 ONE = 1.6  # letters expected up to which there is one
 NEARER = 0.36  # share of the usual distance up to which two letters of a line are one
 TOGETHER = 4  # boxes in which one letter is expected at most
@@ -48,10 +48,12 @@ def reading_order(there: np.ndarray) -> list[list[list[int]]]:
 def spaces(centres: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """Whether there is a space before each letter of a line (n,) bool.
 
-    Neighbours in a word stand as far apart as they are wide, and how large an em of the line is shows in the usual one.
+    Neighbours in a word stand as far apart as they are wide, and how large an em of the line is shows in the usual one:
+    so a line of two letters has none, one of three seldom, and where letters are hardly wider than the unit that their
+    places are rounded to, it is a guess.
 
     Args:
-        centres: (n,) where letters stand, in any unit. widths: (n,) of such letters in em.
+        centres: (n,) where letters stand, in any unit, ascending. widths: (n,) of such letters in em, above 0.
     """
     out = np.zeros(len(centres), bool)
     if len(centres) > 1:

@@ -19,14 +19,15 @@ from torch.nn import functional as F
 
 from pipelines.models.perceiver import fourier
 from pipelines.models.reader import chances
-from pipelines.models.reading import FAINT, TOGETHER, reading_order, spaces
+from pipelines.models.reading import TOGETHER, reading_order, spaces
 
 SORTS = ("objects", "colours", "numbers")  # of names
 SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
 BOXES = 2, 8  # rows and columns of a cell; no two letters of legible text have their centres in one
-BANDS = 6  # of the Fourier features of a letter's place
-WORDS_AT_A_TIME = 32  # letters in training: few shapes of batches to compile for
+BANDS = 6  # of the Fourier features of a word's place
+WORDS_AT_A_TIME = 32  # words behind V in training: few shapes of batches to compile for
 SURE = 0.5  # probability in some cell from which an object is named
+SEEN = 0.08  # probability from which a cell belongs to it
 NAMED = 6  # objects of an image that are named
 LETTER, SPACE, END, NAME = range(4)  # kinds of words behind V: END of a line, part of a NAME
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
@@ -72,8 +73,8 @@ class VisualWords(ModelMixin, ConfigMixin):
     Letters are too many for that: a cell holds several. So V is also spelled: a linear map reads which letter stands in
     each of the BOXES of a cell, and each letter that is found becomes a word of its own behind V, the expected
     embedding of its character with its place, line by line, with words for the spaces between them and for the ends of
-    lines. The objects whose names are likely enough become words in the same way, "two ice cream cones" as its tokens
-    in the language model's own embeddings: the expected embedding of a name has lost in which order its tokens come.
+    lines. The objects whose names are likely enough become words in the same way, "two ice cream cone" as its tokens in
+    the language model's own embeddings: the expected embedding of a name has lost in which order its tokens come.
     All of it comes out of V; an image without text and objects adds none.
 
     Args:
@@ -82,6 +83,9 @@ class VisualWords(ModelMixin, ConfigMixin):
         = none of any. boost: of the expected embedding. letters: classes of letters, the first of which is "no
         letter"; 0 = V is not spelled. spelling: width between the two layers that spell V; 0 = one layer. spaced: True
         = there are words for spaces and ends of lines. named: tokens of the longest name; 0 = objects are not named.
+
+    Raises:
+        ValueError: spaced without letters, or named without letters or names.
     """
 
     @register_to_config
@@ -91,6 +95,8 @@ class VisualWords(ModelMixin, ConfigMixin):
         spelling: int = 0, spaced: bool = False, named: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
+        if ((spaced or named) and not letters) or (named and not names):
+            raise ValueError("spaces and names of objects stand among letters: give letters, and names to name by")
         if letters:
             boxes = BOXES[0] * BOXES[1] * letters
             two = nn.Sequential(nn.Linear(width, spelling), nn.GELU(), nn.Linear(spelling, boxes)) if spelling else None
@@ -153,12 +159,17 @@ class VisualWords(ModelMixin, ConfigMixin):
         """What V (B, l, width) shows, as words: names of objects, largest first, then letters in reading order.
 
         Args:
-            table: (vocabulary, hidden) embeddings of the language model; needed where objects are named.
+            table: (vocabulary, hidden) embeddings of the language model; needed where objects are named. multiple: n
+            is the least multiple of it that is as much as any image has.
 
         Returns:
-            embeddings (B, n, hidden) and which of them are there (B, n) bool; n is the least `multiple` of something
-            that is as much as any image has.
+            embeddings (B, n, hidden) in the type of the parameters, and which of them are there (B, n) bool.
+
+        Raises:
+            ValueError: objects are named, and there is no table.
         """
+        if self.config.named and table is None:
+            raise ValueError("names of objects are tokens: give the language model's embeddings")
         share = by_place(chances(self.spelled(v)))  # (B, rows, columns, letters)
         named = self.objects(v) if self.config.named else [[]] * len(v)
         texts = [n + self.text(image) for n, image in zip(named, share.detach().cpu().numpy(), strict=True)]
@@ -192,29 +203,33 @@ class VisualWords(ModelMixin, ConfigMixin):
         """
         (rows, columns), there = share.shape[:2], 1 - share[..., 0]
         flat = share.reshape(-1, share.shape[-1])
+        widths = self.widths.float().cpu().numpy() if self.config.spaced else None
         out: list[Word] = []
         for line in reading_order(there):
             before = np.zeros(len(line), bool)
             places = [((b[0] // columns + 0.5) / rows, (b[0] % columns + 0.5) / columns) for b in line]
-            if self.config.spaced:
+            if widths is not None:
                 if out:
                     out.append(Word(END, places[0]))
                 centres = [np.average(np.array(b) % columns, weights=there.reshape(-1)[b]) for b in line]
                 likeliest = [flat[b, 1:].sum(0).argmax() + 1 for b in line]
-                before = spaces(np.array(centres), self.widths.float().cpu().numpy()[likeliest])
+                before = spaces(np.array(centres), widths[likeliest])
             for boxes, place, space in zip(line, places, before, strict=True):
                 out += [Word(SPACE, place)] * int(space) + [Word(LETTER, place, boxes)]
         return out
 
+    @torch.no_grad()
     def objects(self, v: Tensor) -> list[list[Word]]:
-        """For each image of V (B, l, width) how many of which objects it shows, as the tokens of those names, the
-        largest first and at most NAMED; each stands in the middle of its cells.
+        """For each image of V (B, l, width) how many of which objects it shows: tokens of the number and of the name of
+        each that is likelier than SURE in some cell, the largest first, at most NAMED.
+
+        All words of an object stand in the middle of its cells, in [0, 1]. Needs `named`.
         """
         shown, _, numbers = (x.detach().float().cpu().numpy() for x in self.likely(self.read(v)))
         calls, side, out = self.calls.tolist(), math.isqrt(v.shape[1]), []
         for things, counts in zip(shown, numbers, strict=True):
             best = things.argmax(-1)
-            cells = {k: np.flatnonzero((best == k) & (things[:, k] > FAINT)) for k in set(best[things.max(-1) > SURE])}
+            cells = {k: np.flatnonzero((best == k) & (things[:, k] > SEEN)) for k in set(best[things.max(-1) > SURE])}
             sure = {k: things[c, k] for k, c in cells.items()}
             words: list[Word] = []
             for k in sorted(sure, key=lambda k: -float(sure[k].sum()))[:NAMED]:

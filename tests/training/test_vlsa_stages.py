@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -330,6 +331,29 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     last = rows(tmp_path / "4")[-1]
     assert float(last["things"]) > 0 and float(last["grounds"]) > 0
     assert load_part("words", tmp_path / "4").table.shape == (len(data.names) + len(COLOURS) + len(recipe.NUMBERS), 32)
+    words, speller = load_part("words", tmp_path / "4"), named.talker.speller
+    called = [speller.decode([t for t in row if t >= 0]) for row in words.calls.tolist()]
+    assert called == [f" {name}" for name in (*data.names, *recipe.NUMBERS)]
+    table = torch.randn(60000, 32)
+    known = recipe.lexicon(words.config, table, recipe.phrases_of(data.names, speller))
+    assert [int((table == row).all(1).nonzero()) for row in known["gaps"]] == [
+        *speller.letters(" "),
+        *speller.letters("\n"),
+    ]
+    narrow, wide = (float(known["widths"][LETTERS.index(c) + 1]) for c in "iW")
+    assert 0.15 < narrow < 0.4 < 0.7 < wide < 1.2
+    old = tmp_path / "old"  # a run from before there were spaces and names: what only rebuilds leaves it as it is
+    shutil.copytree(tmp_path / "4", old)
+    state = torch.load(old / "all.pt")
+    state["words"] = {n: t for n, t in state["words"].items() if n not in ("gaps", "widths", "calls")}
+    torch.save(state, old / "all.pt")
+    settings = recipe.words_config(old)
+    (old / "words" / "config.json").write_text(json.dumps({**settings, "spaced": False, "named": 0}))
+    made = stage(3, posters, codebook, old)
+    made.shape = dataclasses.replace(made.shape, rebuild=True)
+    assert not made.modules().words.config.spaced
+    again = ChatStage(old, [data], None, data, 96, sizes=recipe.SMOKE_SIZES).modules().words
+    assert again.config.spaced and torch.equal(again.calls, words.calls)
     made = stage(3, posters, codebook, tmp_path / "4")  # what follows keeps the names
     made.shape = dataclasses.replace(made.shape, rebuild=True)
     fit(made, config(), tmp_path / "5")
