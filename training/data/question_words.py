@@ -42,6 +42,41 @@ Can you describe this {t}?
 Describe what you see.
 whats in the {t}
 What can be seen here?
+What is going on in this {t}?
+What am I looking at?
+Please explain this {t} to me.
+Describe everything in the {t}.
+Give me a complete description.
+How would you describe this {t}?
+Say what is in the {t}.
+I want to know what this {t} shows.
+Tell a friend what this {t} looks like.
+What would you tell someone who has not seen this {t}?
+Write a description of the {t} for a screen reader.
+Write one full sentence about the {t}.
+Describe the whole {t}, with its text.
+What does this {t} look like?
+Let me know what you see in this {t}.
+Talk about the {t}.
+Report what the {t} contains.
+Which scene does this {t} present, and what does it say?
+I can't see the {t}. What is on it?
+My screen is broken: what does the {t} look like?
+Imagine you are on the phone: describe the {t}.
+Show me in words what is on the {t}.
+What should I know about this {t}?
+Details of the {t}, please.
+Make a caption.
+Draft a caption that covers all of the {t}.
+Go over the {t} and describe it.
+Look at the {t} and tell me everything.
+Turn this {t} into text.
+Which things, colours and words are on this {t}?
+Give an overview of the {t}.
+Present this {t} to a listener.
+Now describe it.
+Your description of this {t}?
+A description, please.
 [short_caption]
 Describe the {t} briefly.
 Give a short caption.
@@ -57,6 +92,20 @@ In a few words, what does the {t} show?
 Keep it short: what is this?
 One-line caption.
 short caption pls
+Describe the {t} in one phrase.
+What is it, roughly?
+Give the gist of the {t}.
+A short title for this {t}?
+Very short: what is in the {t}?
+Name the main things on this {t} in a few words.
+Just a few words about the {t}.
+Write a brief alternative text.
+Say it in under ten words: what is this?
+Quick summary of the {t}.
+Tell me in brief what you see.
+Make it brief: describe the {t}.
+How would you sum it up?
+Give this {t} a short label.
 [read]
 What does the text say?
 Read the text in the {t}.
@@ -78,6 +127,28 @@ What words can you see?
 Give me the text of this {t}.
 whats written here
 what does it say
+What letters are on the {t}?
+Type out the text.
+Please type what is written.
+I need the text of this {t}.
+Say the words on the {t}.
+Which sentence is on the {t}?
+What is the wording on this {t}?
+Tell me exactly what is written.
+Reproduce the text of the {t}.
+Put the text here.
+Read aloud what the {t} says.
+Look at the letters: what do they spell?
+What has been written?
+What do the letters spell?
+Write the text down for me.
+Text of the {t}?
+What message does the {t} carry?
+Repeat what is written.
+I can't read it. What does it say?
+Convert the {t} to text.
+All the words, please.
+Every word on this {t}: what are they?
 [read_where]
 What does the text {p} say?
 Read the text {p}.
@@ -133,6 +204,9 @@ What colour does the text {q} have?
 What colour are the words {q}?
 Which colour has the text {q}?
 what colour is {q}
+{q}: in which colour?
+Which colour was used for the text {q}?
+Look at {q}: what colour are its letters?
 [text_colour.all]
 What colour is the text?
 What colour are the letters?
@@ -147,6 +221,9 @@ What is the colour of the text in this {t}?
 Which colour do the letters have?
 What colour is the font?
 what colour is the text
+Which colour was used for the text?
+Look at the letters: what colour are they?
+Say the colour of the writing.
 [text_place]
 Where is the text {q}?
 In which part of the {t} is {q} written?
@@ -161,6 +238,10 @@ In what position is {q}?
 Where does {q} appear?
 Where can I find the text {q}?
 where is {q}
+{q}: where is it?
+Look for {q} and say where it is.
+Where has {q} been written?
+On which part of the {t} do you read {q}?
 [background_colour]
 What colour is the background?
 Which colour is the background?
@@ -176,6 +257,21 @@ What colour does the background have?
 The background is which colour?
 what colour is the background
 Which colour has the {t} as background?
+Behind everything, what colour is there?
+What colour was used for the background?
+What colour fills the background?
+Which colour lies behind the text?
+Look at the background. What colour is it?
+The colour behind it all?
+Just the background colour, please.
+What is the colour of the area around the objects?
+What colour surrounds the text?
+If you remove everything else, what colour is left?
+On what colour is this printed?
+Say the colour of the background.
+What colour is behind the objects?
+How would you call the colour of the background?
+Apart from the objects and the text, what colour is this {t}?
 [background_kind]
 What is in the background?
 Describe the background.
@@ -191,6 +287,14 @@ What is used as the background?
 Name what is in the background.
 What kind of background does the {t} have?
 whats in the background
+What is behind everything?
+What is the text placed on?
+Say what the background is.
+What fills the background?
+What is there behind the objects?
+Tell me about the background.
+Is the background plain, a pattern or a place?
+Look behind the text: what is there?
 [count]
 How many {xs} are there?
 Count the {xs}.
@@ -206,6 +310,15 @@ Number of {xs}?
 Please count the {xs} in this {t}.
 how many {xs}
 How many {xs} are pictured?
+What is the count of {xs}?
+Do you know how many {xs} there are?
+How many of the objects are {xs}?
+Look for {xs}. How many are there?
+I would like to know how many {xs} there are.
+Find all {xs} and count them.
+How many times do {xs} appear?
+In numbers: how many {xs}?
+How many {xs} have been drawn?
 [total]
 How many objects are there in total?
 How many objects are shown?
@@ -220,6 +333,11 @@ Tell me the number of objects.
 How many objects are there altogether?
 Give the total number of objects.
 how many objects are there
+How many items are there in all?
+Counting everything but the text, how many objects are there?
+All objects together: how many?
+What is the count of all objects?
+How many objects have been drawn?
 [objects]
 What objects are shown?
 List the objects.
@@ -236,6 +354,21 @@ List what is pictured in the {t}.
 Name everything that is pictured.
 what objects are there
 Besides the text, what is shown?
+Which objects are there?
+What is there besides the words?
+Apart from the text, what do you see?
+What has been drawn?
+Which pictures are on the {t}?
+Say which objects are on the {t}.
+What things can be seen?
+Give me a list of the objects.
+Make a list of what is pictured.
+What does the picture part show?
+Look past the text: which objects are there?
+Not the text, the objects: which are they?
+Ignoring the words, what is on the {t}?
+What illustrations does it have?
+Which objects did somebody put on this {t}?
 [object_colour]
 What colour {is} the {x}?
 Which colour {is} the {x}?
@@ -250,6 +383,11 @@ Which colour best describes the {x}?
 What colour would you say the {x} {is}?
 In which colour {is} the {x} shown?
 what colour {is} the {x}
+The {x}: which colour?
+What colour was the {x} given?
+Look at the {x}. What colour do you see?
+Say the colour of the {x}.
+Which colour was used for the {x}?
 [position]
 Where {is} the {x}?
 In which part of the {t} {is} the {x}?
@@ -264,6 +402,12 @@ Whereabouts {is} the {x}?
 Find the {x}. Where {is} it?
 Where do you see the {x}?
 where {is} the {x}
+The {x}: where?
+Where did somebody put the {x}?
+Look for the {x} and say where it is.
+Where does the {x} appear?
+On which part of the {t} do you see the {x}?
+Say where the {x} {is}.
 [relation]
 Where is {b} relative to {c}?
 On which side of {c} is {b}?
@@ -317,6 +461,18 @@ Tell me whether there {is} {a}.
 Can {a} be seen in the {t}?
 {isthere} {a}
 do you see {a}
+Look for {a}. {Is} it there?
+Is it true that there {is} {a}?
+Did somebody draw {a}?
+Yes or no: {isthere} {a}?
+Could that be {a} in the {t}?
+Do you notice {a}?
+I am looking for {a}. Is it in the {t}?
+Would you say there {is} {a}?
+Among the objects, {isthere} {a}?
+Check for {a}: yes or no?
+Does {a} appear?
+Was {a} drawn?
 [text_presence]
 Does the text say {q}?
 Is {q} written in the {t}?
@@ -332,6 +488,12 @@ Does the {t} say {q}?
 Is it true that it says {q}?
 Can {q} be read in the {t}?
 does it say {q}
+Look for {q}: is it there?
+Yes or no: does it say {q}?
+Would I read {q} on it?
+Are the words {q} on the {t}?
+Did somebody write {q}?
+Check the text: does it read {q}?
 [scene]
 What type of image is this?
 What kind of image is this?
@@ -346,6 +508,12 @@ What kind of thing is this?
 Name the type of this design.
 Tell me what kind of picture this is.
 what kind of picture is this
+A card, a sign, a poster, a ticket: which of them is it?
+What would you call this type of {t}?
+What was this made to be?
+What is the format of this design?
+What could this be used as?
+Say what type of thing this is.
 [style]
 In what style are the objects drawn?
 What is the drawing style?
@@ -360,6 +528,9 @@ Name the drawing style.
 Are the objects drawn in 3D, flat or as silhouettes?
 Is it 3D, flat or a silhouette?
 what style is it
+Is the artwork flat, in 3D or a silhouette?
+Which style of drawing is it?
+How was this drawn?
 [any_text]
 Is there any text in the {t}?
 Does the {t} contain text?
@@ -374,6 +545,16 @@ Is there something written in the {t}?
 Is there writing on the {t}?
 Does this {t} have words on it?
 any text here
+Is something written?
+Can anything be read in the {t}?
+Are letters visible?
+Does it have text?
+Yes or no, is there text?
+Do letters appear on the {t}?
+Is there anything to read?
+Would I find words on this {t}?
+Has anything been written on the {t}?
+Is the {t} free of text, or is there some? Yes if some.
 [place]
 Where is this?
 What place is shown?
