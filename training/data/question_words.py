@@ -606,6 +606,12 @@ Suppose I were blind: how would you explain the {t} to me?
 Compose a sentence or two about the contents of the {t}.
 Walk me through the {t}.
 An accurate account of the {t}, if you would.
+Talk me through everything you can see in this {t}, please, and don't skimp on the details.
+Full description of the {t}.
+Could you to explain me what is in this {t}, with all the details?
+I should be grateful for a thorough account of the contents of this {t}.
+Pretend I've got my eyes shut and paint the whole {t} for me in words!
+My screen reader gives me nothing here, so what does the {t} look like from top to bottom?
 [short_caption]
 A handful of words for this {t}, no more.
 Boil the {t} down to its essentials.
@@ -613,6 +619,12 @@ How would you label this {t} in a catalogue?
 Condense what is visible into a single phrase.
 Suggest a compact alt text.
 Be concise and say what the {t} depicts.
+Sum up the {t} in a handful of words.
+What's this, in a nutshell?
+Just give me the gist of the {t}, I'm in a bit of a rush.
+Please, only one small sentence about this {t}.
+Kindly provide a concise caption, no longer than a single line.
+Tweet-sized version of this {t}, if you'd be so kind?
 [read]
 Spell out every word printed in this {t}.
 Copy the lettering exactly as it stands.
@@ -622,6 +634,11 @@ Quote the inscription.
 Which message is it trying to get across in letters?
 Recite the wording.
 Somebody printed a message here. What is the message?
+Type out all the wording on the {t} for me, would you?
+I forgot my glasses, so could you read me every word that's on there?
+Please, what says the {t}? I need all the words.
+A complete and exact transcription of any writing in the {t} is required.
+Be my parrot: repeat whatever is written in this {t}, word for word!
 [read_where]
 Quote the words that stand {p}.
 Looking only {p}, what can be read?
@@ -646,6 +663,11 @@ The lettering {q} has been set in what hue?
 Look at {q} and give me its tint.
 Which ink was used to print {q}?
 How would you name the shade of {q}?
+Colour of the text {q}?
+Please, the letters of {q} have which colour?
+I'd love to know which colour they went for with the words {q}.
+Could you state the colour used for the lettering that reads {q}?
+Which pot of ink would you dip into to write {q} just as it looks in the {t}?
 [text_colour.all]
 Which ink was the lettering printed with?
 If you copied the writing, which shade of pen would you take?
@@ -658,48 +680,90 @@ Whereabouts should I look to read {q}?
 Guide my eyes to {q}: where should they go?
 At what spot has {q} been printed?
 Say which area {q} occupies.
+Location of {q} in the {t}, please.
+I've been hunting for the words {q} in this {t}, can you point me to the right spot?
+In which part of the {t} they have put {q}?
+Please specify where the text {q} is situated.
+Is {q} up at the top, down at the bottom, or somewhere in between?
 [background_colour]
 Ignore text and objects: which shade fills the rest?
 Everything has been laid on top of what hue?
 How would you name the shade behind it all, the background?
 Which paint would I need for the backdrop?
 Identify the hue of the backdrop.
+Behind everything else, which shade fills the {t}?
+Please, the colour at the back of the {t}, how is it called?
+I'm trying to match the backdrop of this {t} with some paint, so which colour should I be looking for?
+Would you identify the colour against which the contents of the {t} are set?
 [background_kind]
 Ignore whatever is in front; what lies behind it?
 Everything has been placed on top of what?
 How would you characterise the backdrop?
 Say a few words about the backdrop.
 Against which setting is all this shown?
+What sort of background has the {t} got?
+Is it plain at the back, or patterned, or an actual place?
+Describe the backdrop only.
+Ignore the stuff in front for a second: what's going on behind it all?
+Please state whether the {t} is set against a solid fill, a pattern or a setting of some kind.
+The background of this {t}, what is it exactly? One colour only, some pattern, some location?
 [count]
 Work out the quantity of {xs} on display.
 If I collected all the {xs}, how large would my collection be?
 Give me a figure: the {xs} come to what?
 State the tally of {xs}.
 The {t} features what quantity of {xs}?
+Count up the {xs} for me, will you?
+Please, I want to know the quantity of {xs} in this {t}.
+Time for a spot of counting: {xs}, how many have we got?
+Could you tell me exactly how many {xs} the {t} depicts?
 [total]
 Add up every item on display.
 Taking every item together, what figure do you reach?
 State the tally of all items drawn.
 The {t} features what quantity of items?
 Text aside, work out how large the collection of items is.
+How many objects does the {t} show altogether?
+Total object count, please.
+If you add up every single thing drawn here, what number do you get?
+All the objects together in this {t}, it makes how many?
+I lost track halfway through, so could you count all the items in the {t} for me?
+Please state the overall number of objects depicted, whatever their kind.
 [objects]
 Enumerate whatever has been drawn.
 Leave the lettering aside and inventory the rest.
 If you cut out every item, what would you be holding?
 Which items did the artist include?
 Make an inventory of the {t}.
+Which objects appear in the {t}?
+Leaving the words aside, what things can you spot here?
+List the items shown, no text.
+Never mind the lettering, I just want to know what's been drawn in this {t}.
+What are the things that one can see on the {t}, without counting the writing?
+Kindly enumerate the objects depicted, disregarding any written matter.
 [object_colour]
 Pick the hue that suits the {x}.
 To draw the {x}, I should grab which crayon?
 How would you name the shade of the {x}?
 The artist has given the {x} what hue?
 Identify the dominant hue of the {x}.
+Colour of the {x}, please.
+I can't make out the {x} very well, what colour have they made it?
+Please tell me, the {x} in this {t} is of which colour?
+Could you specify the colour in which the {x} is depicted?
+If I wanted to draw that {x} myself, which crayon should I pick up?
 [position]
 Point out the spot that holds the {x}.
 Guide my eyes to the {x}: where should they go?
 Say which area the {x} occupies.
 At what spot has the artist put the {x}?
 Whereabouts should I look for the {x}?
+Where's the {x} in the {t}?
+Position of the {x}?
+Whereabouts should I look if I want to find the {x}?
+The {x}, it is on which side of the {t}, please?
+Please indicate the part of the {t} in which the {x} is located.
+Top, bottom, left, right, middle... come on, where have they stuck the {x}?
 [relation]
 Take {c} as reference and say how {b} lies.
 Starting at {c}, which way must I go to reach {b}?
@@ -733,6 +797,11 @@ Check the {t} for {a}; any luck?
 Might {a} be hiding somewhere in it?
 Is it correct to claim that it depicts {a}?
 I am looking for {a}. Any in there?
+Can you see {a} anywhere in the {t}?
+Does the {t} happen to include {a}?
+I was told I'd find {a} in this {t}, is that right?
+Please to check for me, it has {a} inside or not?
+Peekaboo! Is {a} hiding somewhere in here?
 [text_presence]
 Yes or no: somebody printed {q} on it.
 Would I come across the wording {q}?
@@ -740,24 +809,46 @@ Check for the wording {q}; any luck?
 True or not (yes or no): the lettering reads {q}.
 Has {q} been printed anywhere?
 Is it correct to claim that the message is {q}?
+Does it say {q} anywhere?
+Text check: {q}, yes or no?
+I'm after the wording {q}, so can you tell me if it's on there?
+Please verify whether the {t} bears the inscription {q}.
+The words {q}, one can read them in this {t} or not?
 [scene]
 Under which category would you file this?
 What purpose might this {t} serve?
 Classify the {t}.
 If this were for sale, the shop would call it what?
 Pick the category that fits.
+What type of design am I looking at?
+Poster, card, sign, ticket: which is it?
+What's this meant to be, a label or an invitation or something else entirely?
+Please, how do you call this kind of design?
+Kindly classify this piece according to the sort of printed item it represents.
+If I came across this out in the wild, would it be a road sign, a shop ticket, a greeting card, or what?
 [style]
 How did the artist render the items?
 Which technique has the illustrator chosen?
 Classify the look of the illustrations.
 Characterise the rendering technique.
 Under which look would you file the artwork?
+What drawing style are the objects in?
+Flat, 3D or silhouette?
+How have the things in this {t} been drawn, would you say?
+Please, the objects are made in which style: with volume, flat, or only dark shapes?
+Kindly characterise the manner in which the objects in the {t} are rendered.
+Are these objects nice and chunky, flat as a pancake, or mere shadows of themselves?
 [any_text]
 Would a reader find letters anywhere?
 Has somebody put lettering on it?
 Yes or no: letters occur.
 Has it any lettering at all?
 Check it for lettering; any luck?
+Any words on it?
+Does this {t} have something written on it, yes or no?
+I can't tell from here, has anybody put any lettering on the {t}?
+Kindly confirm whether the {t} contains writing of any kind.
+Will I find so much as a single letter to read in here?
 [place]
 To visit this spot, I would have to go where?
 Identify the setting.
