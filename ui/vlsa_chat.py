@@ -38,6 +38,7 @@ MAX_TURNS = 100
 MAX_IMAGES = 12  # different images of one conversation, which keeps them all
 SHOWN_S = 0.06  # least seconds between two states of an answer, so that the page stays responsive
 THUMB = 320  # pixels along the longer side of an image in the chat
+LEFT_S = 5.0  # seconds for which an image that was removed comes back when what was dropped in its place is no image
 KEEP_S = 3600  # seconds that an exported transcript stays on the disk
 NO_IMAGE = "There is no image yet; upload one, take a photo or choose an example first."
 NO_DRAWING = "Nothing was drawn yet; draw a picture in the first tab, or upload an image."
@@ -335,19 +336,28 @@ class Chat:
 
     # -- the image ----------------------------------------------------------------------------------------------------
 
-    def look(self, source: Any, conversation: Conversation, view: View | None) -> Values:
-        """Show another image, or none. Gives view, picture, notes and chatbot; a bad image keeps the old one."""
+    def look(
+        self, source: Any, conversation: Conversation, view: View | None, left: tuple[float, View] | None = None
+    ) -> Values:
+        """Show another image, or none. Gives view, picture, notes and chatbot; a bad image keeps the old one.
+
+        Args:
+            left: the image that was removed last, and when: the page removes an image before one that was dropped on
+                it arrives.
+        """
         self.tidy()
         try:
             new = self.backend.view(source) if source else None
         except Exception as e:
             warn(e)
+            if view is None and left is not None and time.monotonic() - left[0] < LEFT_S:
+                view = left[1]
             return view, view.image if view else None, image_notes(view), gr.skip()
         return new, new.image if new else None, self.notes(conversation, new), self.arrived(conversation, new)
 
     def look_away(self, conversation: Conversation, view: View | None) -> Values:
-        """The image was removed. Gives view, picture, notes and chatbot."""
-        return self.look(None, conversation, view)
+        """The image was removed. Gives view, picture, notes, chatbot and what `look` takes as `left`."""
+        return *self.look(None, conversation, view), (time.monotonic(), view) if view else None
 
     def notes(self, conversation: Conversation, view: View | None) -> str:
         """The notes of an image; without one, what the chat goes on with."""

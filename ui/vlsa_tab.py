@@ -46,6 +46,7 @@ class Page:
     conversation: gr.State
     view: gr.State
     likes: gr.State
+    left: gr.State
 
     @property
     def chat(self) -> list[Any]:
@@ -74,7 +75,8 @@ def build(chat: Chat, stage: gr.HTML, about: gr.Button, tabs: gr.Tabs) -> Page:
 
 
 def _page(chat: Chat) -> Page:
-    states = {"conversation": gr.State(Conversation()), "view": gr.State(None), "likes": gr.State({})}
+    states = {"conversation": gr.State(Conversation()), "likes": gr.State({})}
+    states |= {name: gr.State(None) for name in ("view", "left")}
     with gr.Column(elem_id="look"):
         with gr.Column(elem_classes="card", elem_id="look-image"):
             left = _image_card()
@@ -152,8 +154,9 @@ def _chat_card() -> dict[str, Any]:
 
 def _wire_image(page: Page, do: Chat, stage: gr.HTML) -> None:
     known, outputs = [page.conversation, page.view], page.looked
-    page.photo.upload(do.look, [page.photo, *known], outputs, **PRIVATE)
-    page.photo.clear(do.look_away, known, outputs, **PRIVATE)  # `input` would still bring the image that was removed
+    page.photo.upload(do.look, [page.photo, *known, page.left], outputs, **PRIVATE)
+    away = [*outputs, page.left]
+    page.photo.clear(do.look_away, known, away, **PRIVATE)  # `input` would still bring the image that was removed
     page.drawing.click(do.look_at_drawing, [stage, *known], outputs, **PRIVATE)
     page.picker.select(do.look_at_example, known, outputs, **PRIVATE)
 

@@ -263,7 +263,7 @@ def test_places_are_told_by_their_words() -> None:
 def test_drawings_pasted_into_a_photograph_are_asked_about(assets: Assets) -> None:
     rng = random.Random(8)
     answers: Counter[str] = Counter()
-    for _ in range(300):
+    for _ in range(1500):
         for e in questions.photo("a forest", rng, 6, assets, objects=("owl", "teapot")):
             if e.kind == "objects":
                 assert e.answer == "an owl and a teapot"

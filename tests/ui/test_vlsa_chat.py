@@ -205,6 +205,19 @@ def test_a_bad_image_keeps_the_old_one(mute: Chat, first: View, tmp_path: Path) 
     assert view is first and shown is first.image and "300 × 200" in notes
 
 
+def test_a_bad_image_that_was_dropped_on_the_old_one_keeps_it(mute: Chat, first: View, tmp_path: Path) -> None:
+    """The page removes the old one first."""
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"not an image")
+    view, _, _, _, left = mute.look_away(Conversation(), first)
+    assert view is None and left[1] is first
+    with pytest.warns(UserWarning, match="not an image"):
+        assert mute.look(str(bad), Conversation(), view, left)[0] is first
+    with pytest.warns(UserWarning, match="not an image"):  # removed long before: it stays away
+        assert mute.look(str(bad), Conversation(), view, (left[0] - 60, first))[0] is None
+    assert mute.look_away(Conversation(), None)[-1] is None
+
+
 def test_removing_the_image_leaves_the_chat_with_its_last_one(mute: Chat, first: View, talk: Conversation) -> None:
     view, shown, notes, _ = mute.look(None, talk, first)
     assert view is None and shown is None and "still looks at image 1" in notes
