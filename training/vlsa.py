@@ -264,10 +264,10 @@ def phrases_of(names: list[str], speller: Speller) -> dict[str, list[list[int]]]
 
 def spelling_config(config: dict[str, Any], phrases: dict[str, list[list[int]]]) -> dict[str, Any]:
     """Arguments of `VisualWords` that spell, with spaces, and name objects where V is compared with those names."""
-    called = [*phrases.get("objects", []), *phrases.get("numbers", [])]
+    names = [*phrases.get("objects", []), *phrases.get("numbers", [])]
     out = {**config, "letters": CLASSES, "spaced": True}
     if config.get("names") and not config.get("named") and len(phrases.get("objects", [])) == config["names"][0]:
-        out["named"] = max(map(len, called))
+        out["named"] = max(map(len, names))
     return out
 
 
