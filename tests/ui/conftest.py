@@ -78,6 +78,12 @@ def looking_url(looking: Backend) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def both_url(vlad: Any, vlsa: Any) -> Iterator[str]:
+    """Address of the app on all embedded weights; skips where some are missing."""
+    yield from serve(Backend(lambda: vlad, device=lambda: "cpu, float32: no GPU was found.", load_vlsa=lambda: vlsa))
+
+
+@pytest.fixture(scope="session")
 def empty_url() -> Iterator[str]:
     """Address of the app without a checkpoint."""
     yield from serve(Backend(refuse))
