@@ -281,6 +281,7 @@ def _inspector() -> str:
         f'<section class="vt-about" aria-label="The cell"><div class="vt-patches">{patches}</div><dl>{facts}</dl>'
         '<p class="hint">Hover or use the arrow keys; click or Enter pins a cell, Escape lets go.'
         " Rows and columns count from 0.</p>"
+        '<button type="button" class="pill vt-save">Save this view as PNG</button>'
         '<p class="vt-say" role="status"></p></section>'
     )
 
@@ -357,8 +358,13 @@ def _swatch(rgb: Sequence[int]) -> str:
 
 
 def export(view: View, found: Tokens, predicted: Predicted | None = None) -> str:
-    """Codes and sizes as JSON; `true` and `predicted` are lists of rows, `predicted` is null without a prediction."""
-    guess = None if predicted is None else predicted.index.tolist()
+    """Codes, errors, attention and sizes as JSON.
+
+    `true`, `predicted` and `error` are lists of rows, `predicted` is null without a prediction. `attention` has for
+    each of the 64 visual tokens, row by row, the weights of the 64 cells of each tile, row by row, as base64 of bytes
+    (64, tiles, 64) relative to the token's largest weight, which is in `peaks`.
+    """
+    guess, layers = None if predicted is None else predicted.index.tolist(), grid_data(view, found)
     return json.dumps(
         {
             "format": FORMAT,
@@ -374,6 +380,9 @@ def export(view: View, found: Tokens, predicted: Predicted | None = None) -> str
             "accuracy": None if predicted is None else predicted.accuracy,
             "true": found.true.tolist(),
             "predicted": guess,
+            "error": found.errors.round(1).tolist(),
+            "attention": layers["attention"],
+            "peaks": layers["peaks"],
         }
     )
 

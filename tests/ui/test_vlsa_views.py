@@ -157,6 +157,10 @@ def test_exported_codes_come_back(view: View, found: Tokens) -> None:
     whole = {"grid": [CODE_GRID] * 2, "codebook": CODES, "picture": [PICTURE] * 2, "tiles": [2, 3]}
     assert sizes == {**whole, "padded": [384, 256]}
     assert json.loads(render.export(view, found))["predicted"] is None
+    levels = np.frombuffer(base64.b64decode(data["attention"]), np.uint8).reshape(found.attention.shape)
+    weights = levels / 255 * np.array(data["peaks"])[:, None, None]
+    assert np.abs(weights - found.attention).max() < found.attention.max() / 200
+    assert np.abs(np.array(data["error"]) - found.errors).max() <= 0.051
 
 
 def test_the_exported_picture_shows_the_grid(view: View, found: Tokens) -> None:

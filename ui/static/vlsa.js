@@ -239,7 +239,23 @@ element.addEventListener('pointerout', (e) => {
   if (pinned === null) show();
 });
 
+function save() {  // what is seen: the picture under the painted layer, with outlines and the chosen cell
+  const sheet = document.createElement('canvas'), link = document.createElement('a');
+  sheet.width = sheet.height = SIDE;
+  const context = sheet.getContext('2d');
+  context.imageSmoothingEnabled = false;
+  context.drawImage(one('.vt-picture'), 0, 0, SIDE, SIDE);
+  context.drawImage(one('.vt-paint'), 0, 0);
+  sheet.toBlob((blob) => {
+    link.href = URL.createObjectURL(blob);
+    link.download = `tokens-${layer()}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  });
+}
+
 element.addEventListener('click', (e) => {
+  if (grid && e.target.closest('.vt-save')) return save();
   const k = grid ? index(e.target) : -1;
   if (k < 0) return;
   at = k;
