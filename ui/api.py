@@ -51,9 +51,8 @@ class Api:
             without_ccm: ablation, plan from the pooled prompt alone.
         """
         with _told():
-            pipeline = self.backend.pipeline()
-            layout = pipeline.plan(prompt, seed=int(seed or 0), variety=float(variety), use_ccm=not without_ccm)
-            return layout.to_dict()
+            settings = {"seed": int(seed or 0), "variety": float(variety), "use_ccm": not without_ccm}
+            return self.backend.plan(prompt, **settings).to_dict()
 
     def draw(
         self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0,

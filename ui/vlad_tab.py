@@ -105,7 +105,7 @@ class Handlers:
             return render.plan(None)
         if draft:
             try:
-                return render.plan(layout, self.backend.pipeline().draft(layout), named=False, selected=selected)
+                return render.plan(layout, self.backend.draft(layout), named=False, selected=selected)
             except UserError:
                 pass  # the weights are not there, as the page says already: the flat plan serves
             except Exception as e:
@@ -164,9 +164,7 @@ class Handlers:
     def make_plan(self, prompt: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Layout:
         """A new plan around the locked elements of the one on the desk."""
         locked = [e for e in desk.layout.elements if e.locked] if desk.layout else []
-        return self.backend.pipeline().plan(
-            prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm
-        )
+        return self.backend.plan(prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm)
 
     def plan(
         self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool
