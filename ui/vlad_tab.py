@@ -22,6 +22,7 @@ from ui import components, editing, render
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
+from ui.stops import Stops, session_of
 
 log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
@@ -29,8 +30,6 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
-STOPPED = ("Stopped", "press Draw to start again")
-LATE_S = (0.7, 1.3, 2.0)  # seconds between sayings of "Stopped": a report on its way may arrive late on a busy machine
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
@@ -47,11 +46,6 @@ SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").ma
 Values = tuple[Any, ...]
 
 
-def session_of(request: gr.Request | None) -> str:
-    """Whose request it is; "" outside a server."""
-    return (request.session_hash or "") if request is not None else ""
-
-
 def skips(n: int) -> Values:
     """n outputs left as they are."""
     return tuple(gr.skip() for _ in range(n))
@@ -62,11 +56,18 @@ def seed_for(seed: Any, randomise: bool) -> int:
     return secrets.randbelow(MAX_RANDOM) if randomise else int(seed or 0)
 
 
+def sentence_of(error: Exception) -> str:
+    """What the visitor is told; a `gr.Error` comes from the lender of the GPU, for example that the quota is spent."""
+    if isinstance(error, gr.Error):
+        return str(error.message)
+    return str(error) if isinstance(error, UserError) else GENERAL
+
+
 def warn(error: Exception) -> str:
     """Tell the visitor in one sentence, log what is unexpected, and return the sentence."""
-    if not isinstance(error, UserError):
+    sentence = sentence_of(error)
+    if sentence == GENERAL:
         log.error("unexpected error in a handler", exc_info=error)
-    sentence = str(error) if isinstance(error, UserError) else GENERAL
     gr.Warning(sentence, title="Please check")
     return sentence
 
@@ -81,7 +82,7 @@ class Handlers:
 
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         self.backend = backend
-        self.stops: dict[str, float] = {}  # session -> when Stop was pressed last
+        self.stops = Stops("Draw")
         self.folder = folder or Path(tempfile.mkdtemp(prefix="vlad-layouts-"))
 
     # -- showing ------------------------------------------------------------------------------------------------------
@@ -188,23 +189,31 @@ class Handlers:
         without_ccm: bool, without_guidance: bool, request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
+        began = self.stops.begin(session_of(request))
         if desk.layout is None:
             yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), *skips(3))
             return
         settings = drawing_settings(
             seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
         )
-        yield from self.drawing(desk.layout, settings, session_of(request))
+        with closing(self.drawing(desk.layout, settings, session_of(request), began)) as drawing:
+            yield from drawing
 
-    def drawing(self, layout: Layout, settings: dict[str, Any], session: str = "") -> Generator[Values, None, None]:
-        """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
+    def drawing(
+        self, layout: Layout, settings: dict[str, Any], session: str, asked: float
+    ) -> Generator[Values, None, None]:
+        """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline.
+
+        Args:
+            asked: when the work of the session began, as `Stops.begin` gave it.
+        """
         seed, began, shown = settings["seed"], time.perf_counter(), 0.0
         yield (gr.skip(), render.message("Getting ready"), seed, gr.Button(interactive=True), gr.skip())
         try:
             with closing(self.backend.stream(layout, settings)) as stream:
                 for report in stream:
-                    if self.stops.get(session, 0.0) > began:
-                        yield (gr.skip(), render.message(*STOPPED), gr.skip(), gr.Button(interactive=False), gr.skip())
+                    if self.stops.since(session, asked):
+                        yield (gr.skip(), self.stops.said, gr.skip(), gr.Button(interactive=False), gr.skip())
                         return
                     if report.stage == "done":
                         yield self.finished(layout, settings, report, time.perf_counter() - began)
@@ -237,6 +246,7 @@ class Handlers:
         request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
+        began = self.stops.begin(session_of(request))
         chosen = seed_for(seed, randomise)
         waiting = "Planning" if self.backend.ready or self.backend.error else "Loading the weights"
         yield (*skips(VIEW), gr.skip(), render.message(waiting), gr.skip(), gr.Button(interactive=True), *skips(2))
@@ -249,18 +259,9 @@ class Handlers:
         view = self.view(desk.put(layout), None, draft)
         yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
         settings = drawing_settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
-        with closing(self.drawing(layout, settings, session_of(request))) as drawing:
+        with closing(self.drawing(layout, settings, session_of(request), began)) as drawing:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
-
-    def stopped(self, request: gr.Request) -> Generator[Values, None, None]:
-        """What the status says after Stop; said again as reports that were on their way may have arrived."""
-        self.stops[session_of(request)] = time.perf_counter()
-        said = render.message(*STOPPED)
-        yield said, gr.Button(interactive=False)
-        for pause in LATE_S:
-            time.sleep(pause)
-            yield said, gr.skip()
 
     # -- editing ------------------------------------------------------------------------------------------------------
 
@@ -559,7 +560,8 @@ def _wire_draw(page: Page, do: Handlers) -> None:
         **MODEL,
     )
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
-    page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], **PRIVATE)
+    page.stop.click(None, None, None, cancels=[drawing, both], **PRIVATE)  # first: one follows the other
+    page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
 
 
 def _wire_edits(page: Page, do: Handlers) -> None:

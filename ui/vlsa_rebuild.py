@@ -17,8 +17,9 @@ from pipelines.vlsa.types import Rebuilt, View
 from ui import render
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, seed_for, session_of, skips, warn
-from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
+from ui.stops import Stops, session_of
+from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, seed_for, skips, warn
+from ui.vlsa_parts import WAITING, Values, download, need, nothing_to_download, png
 
 OUT = 7  # outputs of Rebuild.run: slider, slider of the snapshot alone, status, results, seed, stop, file
 FIRST = "add one in the chat, then rebuild it here"
@@ -61,7 +62,7 @@ class Rebuild:
         self, view: View, settings: dict[str, Any], compare: bool, session: str, began: float
     ) -> Generator[Values, None, None]:
         """The outputs of `run`, one per report that is shown, and the last with the file."""
-        done = [html.Pass(True), *([html.Pass(False)] if compare else [])]
+        done, start = [html.Pass(True), *([html.Pass(False)] if compare else [])], time.perf_counter()
         for k, one in enumerate(done):
             shown = 0.0
             with closing(self.backend.reconstruct(view, {**settings, "perceiver": one.perceiver})) as reports:
@@ -73,7 +74,7 @@ class Rebuild:
                     if report.stage != "denoise" or time.perf_counter() - shown >= PREVIEW_S:
                         shown = time.perf_counter()
                         yield self.shown(view, done, k, report)
-        yield self.finished(view, settings, done, time.perf_counter() - began)
+        yield self.finished(view, settings, done, time.perf_counter() - start)
 
     def ended(self, session: str) -> Values:
         """The last outputs of work that was ended: "Stopped", or for another image nothing of the old one."""

@@ -14,8 +14,9 @@ from pipelines.vlsa.types import CELLS, Predicted, Tokens, View
 from ui import render, theme
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, session_of, skips, warn
-from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
+from ui.stops import Stops, session_of
+from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, skips, warn
+from ui.vlsa_parts import WAITING, Values, download, need, nothing_to_download, png
 
 OUT = 6  # outputs of TokenView.show and .predict: explorer, decoded, status, tokens, predicted, stop
 FIRST = "add one in the chat, then see its tokens here"
@@ -92,10 +93,12 @@ class TokenView:
                     yield self.ended(session)
                     return
                 now = time.perf_counter()
-                if not report.done and now - shown < PREVIEW_S:
-                    continue
-                shown = now
-                yield self.predicted(view, found, report, now - began)
+                if report.done:
+                    break
+                if now - shown >= PREVIEW_S:
+                    shown = now
+                    yield self.predicted(view, found, report, now - began)
+        yield self.predicted(view, found, report, time.perf_counter() - began)  # which may decode: the work has ended
 
     def predicted(self, view: View, found: Tokens, report: Predicted, seconds: float) -> Values:
         """The outputs of one round."""
@@ -107,7 +110,7 @@ class TokenView:
 
     def colours(self, view: View | None, row: float, column: float, request: gr.Request | None = None) -> Any:
         """True and predicted colours of the quarter whose top-left corner is the cell (row, column)."""
-        began, session = time.perf_counter(), session_of(request)
+        began, session = time.monotonic(), session_of(request)
         try:
             found = self.backend.pixels(need(view), (int(row), int(column)))
             old = self.stops.since(session, began) and self.stops.replaced(session)
