@@ -36,6 +36,12 @@ def gone() -> bool:
     return event is None or not event.alive
 
 
+def queued() -> int:
+    """How many requests wait in Gradio's queue; 0 outside a server."""
+    blocks = LocalContext.blocks.get(None)
+    return len(blocks._queue) if blocks is not None else 0
+
+
 class Stops:
     """When the work of each session was ended last, in seconds of `time.monotonic`, and whether that is told.
 

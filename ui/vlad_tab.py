@@ -22,11 +22,14 @@ from ui import components, editing, render
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
-from ui.stops import Stops, session_of
+from ui.stops import Stops, queued, session_of
 
 log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+LINE = "in-line"  # class of a status that tells the place in the line (static/waiting.js)
+CAN_STOP = '() => ({__type__: "update", interactive: true})'  # the Stop button, while the work waits in the line
+NO_STOP = CAN_STOP.replace("true", "false")  # and when it did not begin, for the line is full, or was taken out of it
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
@@ -44,6 +47,11 @@ SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").ma
   if (innerWidth < 760) document.getElementById("%s").scrollIntoView({ behavior: calm ? "auto" : "smooth" }); }"""
 
 Values = tuple[Any, ...]
+
+
+def in_line(status: Any) -> dict[str, Any]:
+    """How an event of the page that computes is served: one at a time, its place in the line told on `status`."""
+    return {**PRIVATE, **MODEL, "show_progress": "minimal", "show_progress_on": status}
 
 
 def skips(n: int) -> Values:
@@ -154,11 +162,13 @@ class Handlers:
         return banner, gr.Timer(active=drawing.pending or chatting.pending)
 
     def loaded(self) -> str:
-        """What the model cache holds, and the device with its reason."""
+        """What is being computed, what the model cache holds, and the device with its reason."""
         slots = (self.backend.drawing, self.backend.chatting)
         waiting = [s.error or "Some weights are still being loaded." for s in slots if not s.ready]
         notes, cache = render.notes(dict.fromkeys(waiting)), self.backend.cache()
-        return notes if cache is None else render.loaded(cache.stats(), self.backend.device()) + notes
+        now = self.backend.lane.gauges()
+        line = render.line(now.working, now.waiting + queued())
+        return line + (notes if cache is None else render.loaded(cache.stats(), self.backend.device()) + notes)
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
@@ -191,7 +201,8 @@ class Handlers:
         """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
         began = self.stops.begin(session_of(request))
         if desk.layout is None:
-            yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), *skips(3))
+            off = gr.Button(interactive=False)
+            yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), gr.skip(), off, gr.skip())
             return
         settings = drawing_settings(
             seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
@@ -509,7 +520,7 @@ def _element_tools() -> dict[str, Any]:
 def _draw_card() -> dict[str, Any]:
     components.heading(3, "Draw", "step by step, from the plan")
     stage = gr.HTML(render.stage(), js_on_load=None, elem_id="stage")
-    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status")
+    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status", elem_classes=LINE)
     with gr.Row(elem_classes="row-tools"):
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
@@ -536,29 +547,30 @@ def _wire_plan(page: Page, do: Handlers) -> None:
     inputs = [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft]
     outputs = [*page.view, page.status, s.seed, page.stale]
     asked = [page.plan_only.click, page.prompt.submit]
-    gr.on(asked, do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    gr.on(asked, do.plan, inputs, outputs, **in_line(page.status))
     gr.on([*asked, page.go.click], None, None, None, js=SHOW % "step-2", **PRIVATE)
-    page.chips.load_input_event.then(do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    page.chips.load_input_event.then(do.plan, inputs, outputs, **in_line(page.status))
     page.chips.load_input_event.then(None, None, None, js=SHOW % "step-2", **PRIVATE)
 
 
 def _wire_draw(page: Page, do: Handlers) -> None:
     s = page.settings
     how = [s.images, s.steps, s.guidance, s.start]
+    gr.on([page.draw.click, page.go.click], None, None, page.stop, js=CAN_STOP, **PRIVATE)  # one follows the other
     drawing = page.draw.click(
         do.draw,
         [page.desk, s.seed, s.randomise, *how, s.without_ccm, s.without_guidance],
         page.drawn,
-        **PRIVATE,
-        **MODEL,
+        **in_line(page.status),
     )
     both = page.go.click(
         do.plan_and_draw,
         [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft, *how, s.without_guidance],
         [*page.view, *page.drawn, page.stale],
-        **PRIVATE,
-        **MODEL,
+        **in_line(page.status),
     )
+    for event in (drawing, both):
+        event.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
     page.stop.click(None, None, None, cancels=[drawing, both], **PRIVATE)  # first: one follows the other
     page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)

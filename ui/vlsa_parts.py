@@ -15,9 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from pipelines.errors import BadImage
 from pipelines.vlsa.types import View
-from ui import render
 
-WAITING = f"() => {json.dumps(render.message('Waiting', 'for the model; others may be before you'))}"
 NO_IMAGE = "There is no image yet; add one in the chat first."
 
 Values = tuple[Any, ...]

@@ -18,8 +18,8 @@ from ui import render
 from ui import vlsa_render as html
 from ui.backend import Backend
 from ui.stops import Stops, session_of
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, seed_for, skips, warn
-from ui.vlsa_parts import WAITING, Values, download, need, nothing_to_download, png
+from ui.vlad_tab import CAN_STOP, LINE, NO_STOP, PREVIEW_S, PRIVATE, in_line, seed_for, skips, warn
+from ui.vlsa_parts import Values, download, need, nothing_to_download, png
 
 OUT = 7  # outputs of Rebuild.run: slider, slider of the snapshot alone, status, results, seed, stop, file
 FIRST = "add one in the chat, then rebuild it here"
@@ -161,9 +161,10 @@ class Page:
 def reconstruction(view_state: gr.State, backend: Backend) -> None:
     """The view, inside an open `gr.Blocks`; it follows `view_state`, which holds a View or None."""
     page, do = _page(), Rebuild(backend)
-    page.rebuild.click(None, None, page.status, js=WAITING, **PRIVATE)
-    running = page.rebuild.click(do.run, [view_state, *page.settings], page.out, **PRIVATE, **MODEL)
-    page.stop.click(None, None, None, cancels=[running], **PRIVATE)  # first: one follows the other
+    page.rebuild.click(None, None, page.stop, js=CAN_STOP, **PRIVATE)  # first: one follows the other
+    running = page.rebuild.click(do.run, [view_state, *page.settings], page.out, **in_line(page.status))
+    running.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
+    page.stop.click(None, None, None, cancels=[running], **PRIVATE)  # first, likewise
     page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
     emptied = [page.kept, page.alone, page.status, page.results, page.stop, page.file]
     view_state.change(do.reset, view_state, emptied, **PRIVATE)  # what runs ends itself at its next report
@@ -180,7 +181,7 @@ def _page() -> Page:
     with gr.Row(elem_classes="row-tools"):
         rebuild = gr.Button("Rebuild", variant="primary", elem_id="rebuild", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="rebuild-stop", elem_classes="grow")
-    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="rebuild-status")
+    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="rebuild-status", elem_classes=LINE)
     with gr.Row(elem_classes="vr-pair"):
         with gr.Column():
             kept = _slider(html.KEPT, "rebuilt")

@@ -15,8 +15,8 @@ from ui import render, theme
 from ui import vlsa_render as html
 from ui.backend import Backend
 from ui.stops import Stops, session_of
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, skips, warn
-from ui.vlsa_parts import WAITING, Values, download, need, nothing_to_download, png
+from ui.vlad_tab import CAN_STOP, LINE, NO_STOP, PREVIEW_S, PRIVATE, in_line, skips, warn
+from ui.vlsa_parts import Values, download, need, nothing_to_download, png
 
 OUT = 6  # outputs of TokenView.show and .predict: explorer, decoded, status, tokens, predicted, stop
 FIRST = "add one in the chat, then see its tokens here"
@@ -172,16 +172,16 @@ class Page:
 def tokens(view_state: gr.State, backend: Backend) -> None:
     """The view, inside an open `gr.Blocks`; it follows `view_state`, which holds a View or None."""
     page, do = _page(), TokenView(backend)
-    for button, said in ((page.show, page.status), (page.predict, page.status), (page.predict_colours, page.colours)):
-        button.click(None, None, said, js=WAITING, **PRIVATE)
-    shown = page.show.click(do.show, view_state, page.out, **PRIVATE, **MODEL)
-    predicting = page.predict.click(do.predict, [view_state, page.found], page.out, **PRIVATE, **MODEL)
+    shown = page.show.click(do.show, view_state, page.out, **in_line(page.status))
+    page.predict.click(None, None, page.stop, js=CAN_STOP, **PRIVATE)  # first: one follows the other
+    predicting = page.predict.click(do.predict, [view_state, page.found], page.out, **in_line(page.status))
+    predicting.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
     for ended in (shown, predicting):
         ended.then(do.exports, [view_state, page.found, page.predicted], page.files, **PRIVATE)
-    page.stop.click(None, None, None, cancels=[predicting], **PRIVATE)  # first: one follows the other
+    page.stop.click(None, None, None, cancels=[predicting], **PRIVATE)  # first, likewise
     page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
     where = [view_state, page.row, page.column]
-    page.predict_colours.click(do.colours, where, page.colours, **PRIVATE, **MODEL)
+    page.predict_colours.click(do.colours, where, page.colours, **in_line(page.colours))
     emptied = [*page.out, page.colours, *page.files]
     view_state.change(do.reset, view_state, emptied, **PRIVATE)  # what runs ends itself at its next report
 
@@ -196,7 +196,7 @@ def _page() -> Page:
         show = gr.Button("Show tokens", variant="primary", elem_id="tokens-show", elem_classes="grow")
         predict = gr.Button("Predict tokens", elem_id="tokens-predict", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="tokens-stop", elem_classes="grow")
-    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="tokens-status")
+    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="tokens-status", elem_classes=LINE)
     explorer = gr.HTML(
         html.explorer(None, None), js_on_load=theme.script("vlsa.js"), apply_default_css=False, elem_id="tokens",
         predicted="",
@@ -220,5 +220,5 @@ def _colours() -> dict[str, Any]:
             row = gr.Slider(0, CELLS // 2, 0, step=1, label="Row of the corner", elem_id="colours-row")
             column = gr.Slider(0, CELLS // 2, 0, step=1, label="Column of the corner", elem_id="colours-column")
         button = gr.Button("Predict colours", elem_id="colours-predict")
-        colours = gr.HTML(EMPTY_COLOURS, js_on_load=None, apply_default_css=False, elem_id="colours")
+        colours = gr.HTML(EMPTY_COLOURS, js_on_load=None, apply_default_css=False, elem_id="colours", elem_classes=LINE)
     return {"row": row, "column": column, "predict_colours": button, "colours": colours}
