@@ -38,6 +38,8 @@ def loaders(preset: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
     def load(which: int) -> Any:
         pipeline = both()[which]
         pipeline.preload()
+        if which == 1 and lent():  # the last one: what a worker was given stays where it is
+            pipeline.cache.preload(freeze=True)
         return pipeline
 
     return lambda: load(0), lambda: load(1)
@@ -48,6 +50,13 @@ def device() -> str:
     from pipelines.runtime import detect
 
     return detect().describe()
+
+
+def lent() -> bool:
+    """Whether a GPU is lent for each call (ZeroGPU)."""
+    from pipelines.runtime import on_zero_gpu
+
+    return on_zero_gpu()
 
 
 def backend(preset: str) -> Backend:
@@ -83,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     models = backend(args.preset)
     demo = build(models)
+    if os.environ.get("SPACES_ZERO_GPU"):  # the weights are packed by the launch, and only this thread can place them
+        models.load()
     try:
         launch(demo, args.host, args.port)
     except OSError as e:

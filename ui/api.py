@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -16,6 +16,7 @@ from pipelines.types import Layout
 from pipelines.vlsa.types import Message
 from ui import editing
 from ui.backend import GENERAL, Backend
+from ui.stops import gone
 
 log = logging.getLogger(__name__)
 Report = TypeVar("Report")
@@ -51,9 +52,8 @@ class Api:
             without_ccm: ablation, plan from the pooled prompt alone.
         """
         with _told():
-            pipeline = self.backend.pipeline()
-            layout = pipeline.plan(prompt, seed=int(seed or 0), variety=float(variety), use_ccm=not without_ccm)
-            return layout.to_dict()
+            settings = {"seed": int(seed or 0), "variety": float(variety), "use_ccm": not without_ccm}
+            return self.backend.plan(prompt, **settings).to_dict()
 
     def draw(
         self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0,
@@ -74,7 +74,7 @@ class Api:
         with _told():
             plan = editing.checked(Layout.from_dict(layout), self.backend.fonts())
             settings = drawing_settings(int(seed or 0), images, steps, guidance, start, without_ccm, without_guidance)
-            pictures = self._draw_all(plan, {**settings, "previews": False})
+            pictures = last_of(self.backend.stream(plan, {**settings, "previews": False})).images
             return [(p, f"seed {settings['seed'] + k}") for k, p in enumerate(pictures)], settings
 
     def generate(
@@ -107,7 +107,7 @@ class Api:
         """
         with _told():
             replies = self.backend.chat([Message("user", question, self.backend.view(image))], {})
-            return _last(replies).text
+            return last_of(replies).text
 
     def reconstruct(self, image: str | None, steps: int = 4, seed: int = 0) -> tuple[Any, dict[str, Any]]:
         """Rebuild an image from its visual tokens; returns the picture, 512 px at most, and how close it is.
@@ -119,7 +119,7 @@ class Api:
         """
         with _told():
             view = self.backend.view(image)
-            last = _last(self.backend.reconstruct(view, {"steps": int(steps), "seed": int(seed or 0)}))
+            last = last_of(self.backend.reconstruct(view, {"steps": int(steps), "seed": int(seed or 0)}))
             numbers = {"psnr": last.psnr, "ssim": last.ssim, "perceptual": last.perceptual}
             facts = {"steps": last.steps, "seed": int(seed or 0), "seconds": last.seconds, "notes": list(view.notes)}
             return view.crop(last.image), {**{k: _finite(v) for k, v in numbers.items()}, **facts}
@@ -143,12 +143,6 @@ class Api:
                 "notes": list(view.notes),
             }
 
-    def _draw_all(self, layout: Layout, settings: dict[str, Any]) -> Sequence[Any]:
-        pictures: Sequence[Any] = ()
-        for report in self.backend.stream(layout, settings):
-            pictures = report.images
-        return pictures
-
 
 class _told:
     """Turns what goes wrong in a public function into one sentence for the caller."""
@@ -164,9 +158,17 @@ class _told:
             raise gr.Error(GENERAL, print_exception=False) from error
 
 
-def _last(reports: Iterable[Report]) -> Report:
-    """The last of some reports, of which there is at least one."""
-    (last,) = deque(reports, maxlen=1)
+def last_of(reports: Generator[Report, None, None]) -> Report:
+    """The last of some reports, of which there is at least one; none is computed for somebody who has gone.
+
+    Raises:
+        UserError: the request was cancelled, or its connection closed.
+    """
+    with closing(reports):
+        for report in reports:
+            if gone():
+                raise UserError("The request was taken back; send it again.")
+            last = report
     return last
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Protocol
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -21,15 +23,25 @@ from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.prompt import Understanding, understand
 from pipelines.vlsa import tiling
 from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
+from ui.lane import Lane
 
 log = logging.getLogger(__name__)
 WAIT_S = 120.0  # longest that a handler waits for the weights
+COMPUTING = ("plan", "draft", "stream", "chat", "reconstruct", "predict", "tokens", "pixels", "decode")
 LOADING = "The weights are still being loaded; wait a few seconds and try again."
 FAILED = "The model could not be loaded; the server log has the cause, restart the app when it is mended."
 NO_CHAT = "This server was started without the weights of the image chat; start app.py with a preset that has them."
 GENERAL = "Something went wrong on the server and nothing was changed; try again, and see the server log if it stays."
 
 Settings = dict[str, Any]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A refusal on its way out of a lent function, of which only values come through as they are."""
+
+    error: UserError
 
 
 class Pipeline(Protocol):
@@ -149,13 +161,15 @@ class Backend:
     """The two pipelines of one process, loaded once, and the parts of `pipelines` that work without weights.
 
     Drawing loads first, then the image chat; either may fail with its own sentence while the other works. What
-    computes on the device goes through the methods here, so that a lent GPU is asked for in one place.
+    computes on the device goes through the methods here, so that a lent GPU is asked for in one place, and one request
+    computes at a time: none of them may be called while a generator of another is at work in the same thread.
 
     Args:
         load: builds the pipeline of tab 1; may raise UserError (for example CheckpointMissing).
         gpu: wraps the functions that compute; `spaces.GPU` on a ZeroGPU Space, else nothing.
         device: -> the device in words with its reason; asked only when a pipeline is there.
         load_vlsa: builds the pipeline of tab 2, likewise; None where there is none.
+        lane: lets one request compute at a time.
     """
 
     def __init__(
@@ -164,19 +178,14 @@ class Backend:
         gpu: Callable[[Any], Any] | None = None,
         device: Callable[[], str] = lambda: "unknown device",
         load_vlsa: Callable[[], Any] | None = None,
+        lane: Lane | None = None,
     ) -> None:
-        self.device = device
+        self.device, self.lane = device, lane or Lane()
         self.drawing, self.chatting = Slot(load), Slot(load_vlsa)
         self._started = threading.Lock()
         self._thread: threading.Thread | None = None
         lend: Callable[[Any], Any] = gpu or (lambda task: task)
-        self.stream: Callable[..., Generator[Progress, None, None]] = lend(self._stream)
-        self.chat: Callable[[Sequence[Message], Settings], Generator[Reply, None, None]] = lend(self._chat)
-        self.reconstruct: Callable[[View, Settings], Generator[Rebuilt, None, None]] = lend(self._reconstruct)
-        self.predict: Callable[[View], Generator[Predicted, None, None]] = lend(self._predict)
-        self.tokens: Callable[[View], Tokens] = lend(self._tokens)
-        self.pixels: Callable[[View, tuple[int, int]], Pixels] = lend(self._pixels)
-        self.decode: Callable[[np.ndarray], Image.Image] = lend(self._decode)
+        self._lent = {name: lend(getattr(self, f"_{name}")) for name in COMPUTING}
 
     @property
     def ready(self) -> bool:
@@ -194,6 +203,13 @@ class Backend:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="load-pipelines", daemon=True)
                 self._thread.start()
+
+    def load(self) -> None:
+        """Load now, in the thread of the caller; later calls do nothing."""
+        with self._started:
+            if self._thread is None:
+                self._thread = threading.current_thread()
+                self._run()
 
     def _run(self) -> None:
         for slot in (self.drawing, self.chatting):
@@ -222,32 +238,86 @@ class Backend:
         slot = next((s for s in (self.drawing, self.chatting) if s.ready), None)
         return slot.get(0).cache if slot else None
 
-    # -- what computes; `gpu` wraps these -----------------------------------------------------------------------------
+    # -- what computes: waits for the weights, then in the lane -------------------------------------------------------
 
-    def _stream(self, layout: Layout, settings: Settings) -> Generator[Progress, None, None]:
-        """Reports of `Pipeline.stream`; closing this generator closes that one."""
-        yield from self.pipeline().stream(layout, **settings)
+    def plan(self, prompt: str, **settings: Any) -> Layout:
+        """`Pipeline.plan` in the lane."""
+        self.pipeline()
+        return self.lane.result(lambda: told(self._lent["plan"](prompt, settings)))
 
-    def _chat(self, messages: Sequence[Message], settings: Settings) -> Generator[Reply, None, None]:
-        """Replies of `ChatPipeline.chat`; closing this generator closes that one."""
-        yield from self.vlsa().chat(messages, **settings)
+    def draft(self, layout: Layout) -> Image.Image:
+        """`Pipeline.draft`: outside the lane, for it is quick and shows what a visitor does with the pointer."""
+        self.pipeline()
+        return told(self._lent["draft"](layout))
 
-    def _reconstruct(self, view: View, settings: Settings) -> Generator[Rebuilt, None, None]:
-        """Reports of `ChatPipeline.reconstruct`; closing this generator closes that one."""
-        yield from self.vlsa().reconstruct(view, **settings)
+    def stream(self, layout: Layout, settings: Settings) -> Generator[Progress, None, None]:
+        """Reports of `Pipeline.stream` in the lane; closing this generator closes that one and frees the lane."""
+        self.pipeline()
+        yield from self._reports("stream", lambda report: report.stage == "done", layout, settings)
 
-    def _predict(self, view: View) -> Generator[Predicted, None, None]:
-        """Reports of `ChatPipeline.predict`; closing this generator closes that one."""
-        yield from self.vlsa().predict(view)
+    def chat(self, messages: Sequence[Message], settings: Settings) -> Generator[Reply, None, None]:
+        """Replies of `ChatPipeline.chat`, likewise."""
+        self.vlsa()
+        yield from self._reports("chat", lambda reply: reply.done, messages, settings)
 
-    def _tokens(self, view: View) -> Tokens:
-        return self.vlsa().tokens(view)
+    def reconstruct(self, view: View, settings: Settings) -> Generator[Rebuilt, None, None]:
+        """Reports of `ChatPipeline.reconstruct`, likewise."""
+        self.vlsa()
+        yield from self._reports("reconstruct", lambda report: report.stage == "done", view, settings)
 
-    def _pixels(self, view: View, vertex: tuple[int, int]) -> Pixels:
-        return self.vlsa().pixels(view, vertex)
+    def predict(self, view: View) -> Generator[Predicted, None, None]:
+        """Reports of `ChatPipeline.predict`, likewise."""
+        self.vlsa()
+        yield from self._reports("predict", lambda report: report.done, view)
 
-    def _decode(self, index: np.ndarray) -> Image.Image:
-        return self.vlsa().decode(index)
+    def tokens(self, view: View) -> Tokens:
+        """`ChatPipeline.tokens` in the lane."""
+        self.vlsa()
+        return self.lane.result(lambda: told(self._lent["tokens"](view)))
+
+    def pixels(self, view: View, vertex: tuple[int, int]) -> Pixels:
+        """`ChatPipeline.pixels` in the lane."""
+        self.vlsa()
+        return self.lane.result(lambda: told(self._lent["pixels"](view, vertex)))
+
+    def decode(self, index: np.ndarray) -> Image.Image:
+        """`ChatPipeline.decode` in the lane."""
+        self.vlsa()
+        return self.lane.result(lambda: told(self._lent["decode"](index)))
+
+    def _reports(self, name: str, last: Callable[[Any], bool], *inputs: Any) -> Generator[Any, None, None]:
+        with closing(self.lane.reports(lambda: self._lent[name](*inputs), last=_or_refused(last))) as reports:
+            for report in reports:
+                yield told(report)
+
+    # -- the same without the lane; `gpu` wraps these, and may run them in a process of their own ---------------------
+
+    def _plan(self, prompt: str, settings: Settings) -> Layout | Refused:
+        return _refusing(lambda: self.pipeline().plan(prompt, **settings))
+
+    def _draft(self, layout: Layout) -> Image.Image | Refused:
+        return _refusing(lambda: self.pipeline().draft(layout))
+
+    def _stream(self, layout: Layout, settings: Settings) -> Generator[Progress | Refused, None, None]:
+        yield from _refusing_reports(lambda: self.pipeline().stream(layout, **settings))
+
+    def _chat(self, messages: Sequence[Message], settings: Settings) -> Generator[Reply | Refused, None, None]:
+        yield from _refusing_reports(lambda: self.vlsa().chat(messages, **settings))
+
+    def _reconstruct(self, view: View, settings: Settings) -> Generator[Rebuilt | Refused, None, None]:
+        yield from _refusing_reports(lambda: self.vlsa().reconstruct(view, **settings))
+
+    def _predict(self, view: View) -> Generator[Predicted | Refused, None, None]:
+        yield from _refusing_reports(lambda: self.vlsa().predict(view))
+
+    def _tokens(self, view: View) -> Tokens | Refused:
+        return _refusing(lambda: self.vlsa().tokens(view))
+
+    def _pixels(self, view: View, vertex: tuple[int, int]) -> Pixels | Refused:
+        return _refusing(lambda: self.vlsa().pixels(view, vertex))
+
+    def _decode(self, index: np.ndarray) -> Image.Image | Refused:
+        return _refusing(lambda: self.vlsa().decode(index))
 
     # -- what works without weights -----------------------------------------------------------------------------------
 
@@ -278,3 +348,32 @@ class Backend:
     def fonts(self) -> FontBook:
         """The fonts that a text may be set in."""
         return default_fonts()
+
+
+def told(result: Result | Refused) -> Result:
+    """The result of a lent function.
+
+    Raises:
+        UserError: it was refused.
+    """
+    if isinstance(result, Refused):
+        raise result.error
+    return result
+
+
+def _refusing(work: Callable[[], Result]) -> Result | Refused:
+    try:
+        return work()
+    except UserError as e:
+        return Refused(e)
+
+
+def _refusing_reports(work: Callable[[], Iterator[Result]]) -> Generator[Result | Refused, None, None]:
+    try:
+        yield from work()
+    except UserError as e:
+        yield Refused(e)
+
+
+def _or_refused(last: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda report: isinstance(report, Refused) or last(report)

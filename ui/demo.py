@@ -25,7 +25,7 @@ def build(backend: Backend) -> gr.Blocks:
     """The whole page: tab 1 draws, tab 2 looks. They share the backend, the queue of the model and the panel below."""
     handlers = vlad_tab.Handlers(backend)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
-        gr.HTML(render.header(), js_on_load=theme.script("header.js"))
+        gr.HTML(render.header(), js_on_load=theme.script("header.js") + theme.script("waiting.js"))
         banner = gr.HTML("", js_on_load=None, elem_id="banner")
         timer = gr.Timer(2.0)
         with gr.Tabs(elem_id="tabs") as tabs:

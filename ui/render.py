@@ -294,6 +294,15 @@ def loaded(rows: Sequence[Any], device: str) -> str:
     return f'<div class="loaded"><p>Device: {esc(device)}</p>{what}<p>{total} of weights in memory.</p></div>'
 
 
+def line(working: int, waiting: int) -> str:
+    """How many requests are computed now and how many wait: "1 request is being computed, 2 wait"."""
+    computed = f"{working} request{'' if working == 1 else 's'} {'is' if working == 1 else 'are'} being computed"
+    text = (
+        f"{computed}, {waiting} wait{'s' if waiting == 1 else ''}" if working or waiting else "Nothing is computed now"
+    )
+    return f'<p class="hint lane" role="status">{text}.</p>'
+
+
 def size(nbytes: int) -> str:
     """Bytes in words: 12.3 MB."""
     return f"{nbytes / 1e9:.2f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.1f} MB"

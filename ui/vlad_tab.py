@@ -22,15 +22,17 @@ from ui import components, editing, render
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
+from ui.stops import Stops, queued, session_of
 
 log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+LINE = "in-line"  # class of a status that tells the place in the line (static/waiting.js)
+CAN_STOP = '() => ({__type__: "update", interactive: true})'  # the Stop button, while the work waits in the line
+NO_STOP = CAN_STOP.replace("true", "false")  # and when it did not begin, for the line is full, or was taken out of it
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
-STOPPED = ("Stopped", "press Draw to start again")
-LATE_S = (0.7, 1.3, 2.0)  # seconds between sayings of "Stopped": a report on its way may arrive late on a busy machine
 MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
@@ -47,9 +49,9 @@ SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").ma
 Values = tuple[Any, ...]
 
 
-def session_of(request: gr.Request | None) -> str:
-    """Whose request it is; "" outside a server."""
-    return (request.session_hash or "") if request is not None else ""
+def in_line(status: Any) -> dict[str, Any]:
+    """How an event of the page that computes is served: one at a time, its place in the line told on `status`."""
+    return {**PRIVATE, **MODEL, "show_progress": "minimal", "show_progress_on": status}
 
 
 def skips(n: int) -> Values:
@@ -62,11 +64,18 @@ def seed_for(seed: Any, randomise: bool) -> int:
     return secrets.randbelow(MAX_RANDOM) if randomise else int(seed or 0)
 
 
+def sentence_of(error: Exception) -> str:
+    """What the visitor is told; a `gr.Error` comes from the lender of the GPU, for example that the quota is spent."""
+    if isinstance(error, gr.Error):
+        return str(error.message)
+    return str(error) if isinstance(error, UserError) else GENERAL
+
+
 def warn(error: Exception) -> str:
     """Tell the visitor in one sentence, log what is unexpected, and return the sentence."""
-    if not isinstance(error, UserError):
+    sentence = sentence_of(error)
+    if sentence == GENERAL:
         log.error("unexpected error in a handler", exc_info=error)
-    sentence = str(error) if isinstance(error, UserError) else GENERAL
     gr.Warning(sentence, title="Please check")
     return sentence
 
@@ -81,7 +90,7 @@ class Handlers:
 
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         self.backend = backend
-        self.stops: dict[str, float] = {}  # session -> when Stop was pressed last
+        self.stops = Stops("Draw")
         self.folder = folder or Path(tempfile.mkdtemp(prefix="vlad-layouts-"))
 
     # -- showing ------------------------------------------------------------------------------------------------------
@@ -105,7 +114,7 @@ class Handlers:
             return render.plan(None)
         if draft:
             try:
-                return render.plan(layout, self.backend.pipeline().draft(layout), named=False, selected=selected)
+                return render.plan(layout, self.backend.draft(layout), named=False, selected=selected)
             except UserError:
                 pass  # the weights are not there, as the page says already: the flat plan serves
             except Exception as e:
@@ -153,20 +162,20 @@ class Handlers:
         return banner, gr.Timer(active=drawing.pending or chatting.pending)
 
     def loaded(self) -> str:
-        """What the model cache holds, and the device with its reason."""
+        """What is being computed, what the model cache holds, and the device with its reason."""
         slots = (self.backend.drawing, self.backend.chatting)
         waiting = [s.error or "Some weights are still being loaded." for s in slots if not s.ready]
         notes, cache = render.notes(dict.fromkeys(waiting)), self.backend.cache()
-        return notes if cache is None else render.loaded(cache.stats(), self.backend.device()) + notes
+        now = self.backend.lane.gauges()
+        line = render.line(now.working, now.waiting + queued())
+        return line + (notes if cache is None else render.loaded(cache.stats(), self.backend.device()) + notes)
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
     def make_plan(self, prompt: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Layout:
         """A new plan around the locked elements of the one on the desk."""
         locked = [e for e in desk.layout.elements if e.locked] if desk.layout else []
-        return self.backend.pipeline().plan(
-            prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm
-        )
+        return self.backend.plan(prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm)
 
     def plan(
         self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool
@@ -190,23 +199,32 @@ class Handlers:
         without_ccm: bool, without_guidance: bool, request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
+        began = self.stops.begin(session_of(request))
         if desk.layout is None:
-            yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), *skips(3))
+            off = gr.Button(interactive=False)
+            yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), gr.skip(), off, gr.skip())
             return
         settings = drawing_settings(
             seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
         )
-        yield from self.drawing(desk.layout, settings, session_of(request))
+        with closing(self.drawing(desk.layout, settings, session_of(request), began)) as drawing:
+            yield from drawing
 
-    def drawing(self, layout: Layout, settings: dict[str, Any], session: str = "") -> Generator[Values, None, None]:
-        """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline."""
+    def drawing(
+        self, layout: Layout, settings: dict[str, Any], session: str, asked: float
+    ) -> Generator[Values, None, None]:
+        """The outputs of `draw`, one per report of the pipeline; closing it stops the pipeline.
+
+        Args:
+            asked: when the work of the session began, as `Stops.begin` gave it.
+        """
         seed, began, shown = settings["seed"], time.perf_counter(), 0.0
         yield (gr.skip(), render.message("Getting ready"), seed, gr.Button(interactive=True), gr.skip())
         try:
             with closing(self.backend.stream(layout, settings)) as stream:
                 for report in stream:
-                    if self.stops.get(session, 0.0) > began:
-                        yield (gr.skip(), render.message(*STOPPED), gr.skip(), gr.Button(interactive=False), gr.skip())
+                    if self.stops.since(session, asked):
+                        yield (gr.skip(), self.stops.said, gr.skip(), gr.Button(interactive=False), gr.skip())
                         return
                     if report.stage == "done":
                         yield self.finished(layout, settings, report, time.perf_counter() - began)
@@ -239,6 +257,7 @@ class Handlers:
         request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
+        began = self.stops.begin(session_of(request))
         chosen = seed_for(seed, randomise)
         waiting = "Planning" if self.backend.ready or self.backend.error else "Loading the weights"
         yield (*skips(VIEW), gr.skip(), render.message(waiting), gr.skip(), gr.Button(interactive=True), *skips(2))
@@ -251,18 +270,9 @@ class Handlers:
         view = self.view(desk.put(layout), None, draft)
         yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
         settings = drawing_settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
-        with closing(self.drawing(layout, settings, session_of(request))) as drawing:
+        with closing(self.drawing(layout, settings, session_of(request), began)) as drawing:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
-
-    def stopped(self, request: gr.Request) -> Generator[Values, None, None]:
-        """What the status says after Stop; said again as reports that were on their way may have arrived."""
-        self.stops[session_of(request)] = time.perf_counter()
-        said = render.message(*STOPPED)
-        yield said, gr.Button(interactive=False)
-        for pause in LATE_S:
-            time.sleep(pause)
-            yield said, gr.skip()
 
     # -- editing ------------------------------------------------------------------------------------------------------
 
@@ -510,7 +520,7 @@ def _element_tools() -> dict[str, Any]:
 def _draw_card() -> dict[str, Any]:
     components.heading(3, "Draw", "step by step, from the plan")
     stage = gr.HTML(render.stage(), js_on_load=None, elem_id="stage")
-    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status")
+    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status", elem_classes=LINE)
     with gr.Row(elem_classes="row-tools"):
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
@@ -537,31 +547,33 @@ def _wire_plan(page: Page, do: Handlers) -> None:
     inputs = [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft]
     outputs = [*page.view, page.status, s.seed, page.stale]
     asked = [page.plan_only.click, page.prompt.submit]
-    gr.on(asked, do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    gr.on(asked, do.plan, inputs, outputs, **in_line(page.status))
     gr.on([*asked, page.go.click], None, None, None, js=SHOW % "step-2", **PRIVATE)
-    page.chips.load_input_event.then(do.plan, inputs, outputs, **PRIVATE, **MODEL)
+    page.chips.load_input_event.then(do.plan, inputs, outputs, **in_line(page.status))
     page.chips.load_input_event.then(None, None, None, js=SHOW % "step-2", **PRIVATE)
 
 
 def _wire_draw(page: Page, do: Handlers) -> None:
     s = page.settings
     how = [s.images, s.steps, s.guidance, s.start]
+    gr.on([page.draw.click, page.go.click], None, None, page.stop, js=CAN_STOP, **PRIVATE)  # one follows the other
     drawing = page.draw.click(
         do.draw,
         [page.desk, s.seed, s.randomise, *how, s.without_ccm, s.without_guidance],
         page.drawn,
-        **PRIVATE,
-        **MODEL,
+        **in_line(page.status),
     )
     both = page.go.click(
         do.plan_and_draw,
         [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft, *how, s.without_guidance],
         [*page.view, *page.drawn, page.stale],
-        **PRIVATE,
-        **MODEL,
+        **in_line(page.status),
     )
+    for event in (drawing, both):
+        event.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
-    page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], **PRIVATE)
+    page.stop.click(None, None, None, cancels=[drawing, both], **PRIVATE)  # first: one follows the other
+    page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
 
 
 def _wire_edits(page: Page, do: Handlers) -> None:

@@ -28,7 +28,8 @@ from pipelines.errors import BadImage, BadPrompt
 from pipelines.vlsa.types import Message, Reply, View
 from ui import components, render
 from ui.backend import WAIT_S, Backend
-from ui.vlad_tab import session_of, skips, warn
+from ui.stops import Stops, session_of
+from ui.vlad_tab import skips, warn
 
 log = logging.getLogger(__name__)
 End = Literal["", "stop", "length", "stopped"]
@@ -332,7 +333,7 @@ class Chat:
         self._own = tempfile.TemporaryDirectory(prefix="vlsa-chat-")  # removed when the process ends
         self.folder = folder or Path(self._own.name)
         self.running: set[str] = set()  # sessions whose answer is being written
-        self.stops: dict[str, float] = {}  # session -> when Stop was pressed last
+        self.stops = Stops("Ask")
 
     # -- the image ----------------------------------------------------------------------------------------------------
 
@@ -482,7 +483,6 @@ class Chat:
             yield self.given_up(conversation, render.message("Not answered", warn(e)))
         finally:
             self.running.discard(session)
-            self.stops.pop(session, None)
 
     def answering(self, asked: Conversation, how: Sequence[Any], session: str) -> Generator[Values, None, None]:
         """The outputs of `answer`, as the pipeline speaks; Stop and closing end the pipeline's work."""
@@ -512,7 +512,7 @@ class Chat:
 
     def halted(self, session: str, asked: Conversation) -> bool:
         """Whether Stop was pressed since the question was asked."""
-        return self.stops.get(session, 0.0) > asked.asked
+        return self.stops.since(session, asked.asked)
 
     def finished(self, asked: Conversation, reply: Reply, settings: dict[str, Any], halted: bool) -> Values:
         """The last outputs of an answer; a question that was stopped before the first word goes back into the box."""
@@ -527,7 +527,7 @@ class Chat:
     def stop(self, conversation: Conversation, request: gr.Request | None = None) -> Values:
         """End the answer in progress: it answers itself where it is being written; a waiting one is taken back."""
         session = session_of(request)
-        self.stops[session] = time.monotonic()
+        self.stops.press(session)
         if session in self.running or not conversation.busy:
             return skips(CHAT)
         return self.given_up(conversation, render.message("Stopped"))

@@ -17,8 +17,9 @@ from pipelines.vlsa.types import Rebuilt, View
 from ui import render
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, seed_for, session_of, skips, warn
-from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
+from ui.stops import Stops, session_of
+from ui.vlad_tab import CAN_STOP, LINE, NO_STOP, PREVIEW_S, PRIVATE, in_line, seed_for, skips, warn
+from ui.vlsa_parts import Values, download, need, nothing_to_download, png
 
 OUT = 7  # outputs of Rebuild.run: slider, slider of the snapshot alone, status, results, seed, stop, file
 FIRST = "add one in the chat, then rebuild it here"
@@ -61,7 +62,7 @@ class Rebuild:
         self, view: View, settings: dict[str, Any], compare: bool, session: str, began: float
     ) -> Generator[Values, None, None]:
         """The outputs of `run`, one per report that is shown, and the last with the file."""
-        done = [html.Pass(True), *([html.Pass(False)] if compare else [])]
+        done, start = [html.Pass(True), *([html.Pass(False)] if compare else [])], time.perf_counter()
         for k, one in enumerate(done):
             shown = 0.0
             with closing(self.backend.reconstruct(view, {**settings, "perceiver": one.perceiver})) as reports:
@@ -73,7 +74,7 @@ class Rebuild:
                     if report.stage != "denoise" or time.perf_counter() - shown >= PREVIEW_S:
                         shown = time.perf_counter()
                         yield self.shown(view, done, k, report)
-        yield self.finished(view, settings, done, time.perf_counter() - began)
+        yield self.finished(view, settings, done, time.perf_counter() - start)
 
     def ended(self, session: str) -> Values:
         """The last outputs of work that was ended: "Stopped", or for another image nothing of the old one."""
@@ -160,9 +161,10 @@ class Page:
 def reconstruction(view_state: gr.State, backend: Backend) -> None:
     """The view, inside an open `gr.Blocks`; it follows `view_state`, which holds a View or None."""
     page, do = _page(), Rebuild(backend)
-    page.rebuild.click(None, None, page.status, js=WAITING, **PRIVATE)
-    running = page.rebuild.click(do.run, [view_state, *page.settings], page.out, **PRIVATE, **MODEL)
-    page.stop.click(None, None, None, cancels=[running], **PRIVATE)  # first: one follows the other
+    page.rebuild.click(None, None, page.stop, js=CAN_STOP, **PRIVATE)  # first: one follows the other
+    running = page.rebuild.click(do.run, [view_state, *page.settings], page.out, **in_line(page.status))
+    running.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
+    page.stop.click(None, None, None, cancels=[running], **PRIVATE)  # first, likewise
     page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
     emptied = [page.kept, page.alone, page.status, page.results, page.stop, page.file]
     view_state.change(do.reset, view_state, emptied, **PRIVATE)  # what runs ends itself at its next report
@@ -179,7 +181,7 @@ def _page() -> Page:
     with gr.Row(elem_classes="row-tools"):
         rebuild = gr.Button("Rebuild", variant="primary", elem_id="rebuild", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="rebuild-stop", elem_classes="grow")
-    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="rebuild-status")
+    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="rebuild-status", elem_classes=LINE)
     with gr.Row(elem_classes="vr-pair"):
         with gr.Column():
             kept = _slider(html.KEPT, "rebuilt")

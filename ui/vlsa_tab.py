@@ -11,7 +11,7 @@ import gradio as gr
 
 from ui import components, render
 from ui.api import Api
-from ui.vlad_tab import MODEL, PRIVATE, SHOW
+from ui.vlad_tab import LINE, MODEL, PRIVATE, SHOW, in_line
 from ui.vlsa_chat import Chat, Conversation
 
 QUESTIONS = (
@@ -123,7 +123,7 @@ def _chat_card() -> dict[str, Any]:
         placeholder=EMPTY_CHAT,
         elem_id="chat",
     )
-    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="chat-status")
+    status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="chat-status", elem_classes=LINE)
     question = gr.Textbox(
         label="Question",
         show_label=False,
@@ -179,7 +179,7 @@ def _wire_chat(page: Page, do: Chat) -> None:
     }  # fmt: skip
     for event in begun:
         event.then(None, None, None, js=SHOW % "chat", **PRIVATE)
-        answered = event.then(do.answer, how, page.chat, **PRIVATE, **MODEL)
+        answered = event.then(do.answer, how, page.chat, **in_line(page.status))
         answered.then(**back).then(**showing)
         answered.failure(do.stop, talk, page.chat, **QUICK).then(
             **back

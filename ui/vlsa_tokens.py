@@ -14,8 +14,9 @@ from pipelines.vlsa.types import CELLS, Predicted, Tokens, View
 from ui import render, theme
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, session_of, skips, warn
-from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
+from ui.stops import Stops, session_of
+from ui.vlad_tab import CAN_STOP, LINE, NO_STOP, PREVIEW_S, PRIVATE, in_line, skips, warn
+from ui.vlsa_parts import Values, download, need, nothing_to_download, png
 
 OUT = 6  # outputs of TokenView.show and .predict: explorer, decoded, status, tokens, predicted, stop
 FIRST = "add one in the chat, then see its tokens here"
@@ -92,10 +93,12 @@ class TokenView:
                     yield self.ended(session)
                     return
                 now = time.perf_counter()
-                if not report.done and now - shown < PREVIEW_S:
-                    continue
-                shown = now
-                yield self.predicted(view, found, report, now - began)
+                if report.done:
+                    break
+                if now - shown >= PREVIEW_S:
+                    shown = now
+                    yield self.predicted(view, found, report, now - began)
+        yield self.predicted(view, found, report, time.perf_counter() - began)  # which may decode: the work has ended
 
     def predicted(self, view: View, found: Tokens, report: Predicted, seconds: float) -> Values:
         """The outputs of one round."""
@@ -107,7 +110,7 @@ class TokenView:
 
     def colours(self, view: View | None, row: float, column: float, request: gr.Request | None = None) -> Any:
         """True and predicted colours of the quarter whose top-left corner is the cell (row, column)."""
-        began, session = time.perf_counter(), session_of(request)
+        began, session = time.monotonic(), session_of(request)
         try:
             found = self.backend.pixels(need(view), (int(row), int(column)))
             old = self.stops.since(session, began) and self.stops.replaced(session)
@@ -169,16 +172,16 @@ class Page:
 def tokens(view_state: gr.State, backend: Backend) -> None:
     """The view, inside an open `gr.Blocks`; it follows `view_state`, which holds a View or None."""
     page, do = _page(), TokenView(backend)
-    for button, said in ((page.show, page.status), (page.predict, page.status), (page.predict_colours, page.colours)):
-        button.click(None, None, said, js=WAITING, **PRIVATE)
-    shown = page.show.click(do.show, view_state, page.out, **PRIVATE, **MODEL)
-    predicting = page.predict.click(do.predict, [view_state, page.found], page.out, **PRIVATE, **MODEL)
+    shown = page.show.click(do.show, view_state, page.out, **in_line(page.status))
+    page.predict.click(None, None, page.stop, js=CAN_STOP, **PRIVATE)  # first: one follows the other
+    predicting = page.predict.click(do.predict, [view_state, page.found], page.out, **in_line(page.status))
+    predicting.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
     for ended in (shown, predicting):
         ended.then(do.exports, [view_state, page.found, page.predicted], page.files, **PRIVATE)
-    page.stop.click(None, None, None, cancels=[predicting], **PRIVATE)  # first: one follows the other
+    page.stop.click(None, None, None, cancels=[predicting], **PRIVATE)  # first, likewise
     page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
     where = [view_state, page.row, page.column]
-    page.predict_colours.click(do.colours, where, page.colours, **PRIVATE, **MODEL)
+    page.predict_colours.click(do.colours, where, page.colours, **in_line(page.colours))
     emptied = [*page.out, page.colours, *page.files]
     view_state.change(do.reset, view_state, emptied, **PRIVATE)  # what runs ends itself at its next report
 
@@ -193,7 +196,7 @@ def _page() -> Page:
         show = gr.Button("Show tokens", variant="primary", elem_id="tokens-show", elem_classes="grow")
         predict = gr.Button("Predict tokens", elem_id="tokens-predict", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="tokens-stop", elem_classes="grow")
-    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="tokens-status")
+    status = gr.HTML(html.ready(None, FIRST), js_on_load=None, elem_id="tokens-status", elem_classes=LINE)
     explorer = gr.HTML(
         html.explorer(None, None), js_on_load=theme.script("vlsa.js"), apply_default_css=False, elem_id="tokens",
         predicted="",
@@ -217,5 +220,5 @@ def _colours() -> dict[str, Any]:
             row = gr.Slider(0, CELLS // 2, 0, step=1, label="Row of the corner", elem_id="colours-row")
             column = gr.Slider(0, CELLS // 2, 0, step=1, label="Column of the corner", elem_id="colours-column")
         button = gr.Button("Predict colours", elem_id="colours-predict")
-        colours = gr.HTML(EMPTY_COLOURS, js_on_load=None, apply_default_css=False, elem_id="colours")
+        colours = gr.HTML(EMPTY_COLOURS, js_on_load=None, apply_default_css=False, elem_id="colours", elem_classes=LINE)
     return {"row": row, "column": column, "predict_colours": button, "colours": colours}

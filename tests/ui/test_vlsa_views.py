@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import html
 import io
@@ -21,7 +22,8 @@ from pipelines.vlsa.types import CELLS, CODE_GRID, CODES, PICTURE, Pixels, Predi
 from ui import theme
 from ui import vlsa_render as render
 from ui.backend import Backend
-from ui.vlsa_parts import NO_IMAGE, Stops, need, png
+from ui.stops import Stops
+from ui.vlsa_parts import NO_IMAGE, need, png
 from ui.vlsa_rebuild import OUT as REBUILT
 from ui.vlsa_rebuild import Rebuild
 from ui.vlsa_tokens import OUT as ENCODED
@@ -223,14 +225,22 @@ def test_stop_belongs_to_a_session_and_another_image_ends_the_work_quietly() -> 
 
 def test_a_stop_says_no_more_when_new_work_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the sleep between two sayings is shortened."""
-    monkeypatch.setattr("ui.vlsa_parts.LATE_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("ui.stops.LATE_S", (0.0, 0.0, 0.0))
     stops = Stops("Rebuild")
     request = gr.Request(session_hash="a")
-    assert len(list(stops.stopped(request))) == 4
-    said = stops.stopped(request)
-    next(said)
+
+    async def said(new_work: bool) -> int:
+        count = 0
+        async for _ in stops.stopped(request):
+            count += 1
+            if new_work:
+                stops.begin("a")
+        return count
+
+    assert asyncio.run(said(new_work=False)) == 4
+    assert asyncio.run(said(new_work=True)) == 1
     began = stops.begin("a")
-    assert list(said) == [] and not stops.since("a", began)
+    assert not stops.since("a", began)
     stops.press("a", quiet=True)
     assert stops.since("a", began)  # and the new work can be ended
 
