@@ -22,10 +22,9 @@ from ui import components, editing, render
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
+from ui.events import MODEL, PRIVATE, Values, session_of, skips, warn
 
 log = logging.getLogger(__name__)
-MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
@@ -44,31 +43,9 @@ STALE = "The prompt has changed since this plan; plan again to follow it, or dra
 SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (innerWidth < 760) document.getElementById("%s").scrollIntoView({ behavior: calm ? "auto" : "smooth" }); }"""
 
-Values = tuple[Any, ...]
-
-
-def session_of(request: gr.Request | None) -> str:
-    """Whose request it is; "" outside a server."""
-    return (request.session_hash or "") if request is not None else ""
-
-
-def skips(n: int) -> Values:
-    """n outputs left as they are."""
-    return tuple(gr.skip() for _ in range(n))
-
-
 def seed_for(seed: Any, randomise: bool) -> int:
     """The seed to use: a fresh random one, or the one in the field (0 when it is empty)."""
     return secrets.randbelow(MAX_RANDOM) if randomise else int(seed or 0)
-
-
-def warn(error: Exception) -> str:
-    """Tell the visitor in one sentence, log what is unexpected, and return the sentence."""
-    if not isinstance(error, UserError):
-        log.error("unexpected error in a handler", exc_info=error)
-    sentence = str(error) if isinstance(error, UserError) else GENERAL
-    gr.Warning(sentence, title="Please check")
-    return sentence
 
 
 class Handlers:
@@ -212,7 +189,7 @@ class Handlers:
                         yield self.finished(layout, settings, report, time.perf_counter() - began)
                     elif time.perf_counter() - shown >= PREVIEW_S or report.step == 0:
                         shown = time.perf_counter()
-                        picture = render.stage(report.images, alt=_alt(layout)) if report.images else gr.skip()
+                        picture = render.stage(report.images, alt=render.alt(layout)) if report.images else gr.skip()
                         yield (picture, render.progress(report), *skips(3))
         except Exception as e:
             yield (gr.skip(), render.message("Not drawn", warn(e)), gr.skip(), gr.Button(interactive=False), gr.skip())
@@ -226,7 +203,7 @@ class Handlers:
             for k, image in enumerate(report.images)
         ]
         return (
-            render.stage(uris=uris, alt=_alt(layout), seed=seed),
+            render.stage(uris=uris, alt=render.alt(layout), seed=seed),
             render.done(seconds, len(uris), settings["steps"], seed),
             seed,
             gr.Button(interactive=False),
@@ -348,11 +325,6 @@ class Handlers:
         except Exception as e:
             warn(e)
             return skips(VIEW + 1)
-
-
-def _alt(layout: Layout) -> str:
-    texts = ", ".join(f"“{t.text}”" for t in layout.texts)
-    return f"Picture drawn from: {layout.prompt}" if layout.prompt else f"Picture with the texts {texts}"
 
 
 def _index(value: Any) -> int:

@@ -17,7 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 from pipelines.errors import BadImage
 from pipelines.vlsa.types import View
 from ui import render
-from ui.vlad_tab import LATE_S, session_of
+from ui.events import session_of
+from ui.vlad_tab import LATE_S
 
 MAX_SESSIONS = 1000  # sessions whose last Stop is remembered
 WAITING = f"() => {json.dumps(render.message('Waiting', 'for the model; others may be before you'))}"

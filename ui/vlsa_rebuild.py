@@ -17,7 +17,8 @@ from pipelines.vlsa.types import Rebuilt, View
 from ui import render
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, seed_for, session_of, skips, warn
+from ui.events import MODEL, PRIVATE, session_of, skips, warn
+from ui.vlad_tab import PREVIEW_S, seed_for
 from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
 
 OUT = 7  # outputs of Rebuild.run: slider, slider of the snapshot alone, status, results, seed, stop, file

@@ -11,7 +11,8 @@ import gradio as gr
 
 from ui import components, render
 from ui.api import Api
-from ui.vlad_tab import MODEL, PRIVATE, SHOW
+from ui.events import MODEL, PRIVATE
+from ui.vlad_tab import SHOW
 from ui.vlsa_chat import Chat, Conversation
 
 QUESTIONS = (

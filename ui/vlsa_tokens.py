@@ -14,7 +14,8 @@ from pipelines.vlsa.types import CELLS, Predicted, Tokens, View
 from ui import render, theme
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.vlad_tab import MODEL, PREVIEW_S, PRIVATE, session_of, skips, warn
+from ui.events import MODEL, PRIVATE, session_of, skips, warn
+from ui.vlad_tab import PREVIEW_S
 from ui.vlsa_parts import WAITING, Stops, Values, download, need, nothing_to_download, png
 
 OUT = 6  # outputs of TokenView.show and .predict: explorer, decoded, status, tokens, predicted, stop
