@@ -19,6 +19,7 @@ from pipelines.types import Element, Layout, Progress
 from pipelines.vlad.canvas import draw_canvas, legibility_warnings
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.prompt import Understanding, understand
+from pipelines.vlad.readback import ReadBack
 from pipelines.vlsa import tiling
 from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
 
@@ -56,6 +57,8 @@ class Pipeline(Protocol):
         hierarchical_guidance: bool = True,
         previews: bool = True,
     ) -> Iterator[Progress]: ...
+
+    def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]: ...
 
 
 class ChatPipeline(Protocol):
@@ -171,6 +174,7 @@ class Backend:
         self._thread: threading.Thread | None = None
         lend: Callable[[Any], Any] = gpu or (lambda task: task)
         self.stream: Callable[..., Generator[Progress, None, None]] = lend(self._stream)
+        self.read_back: Callable[[Layout, Sequence[Image.Image]], tuple[ReadBack, ...]] = lend(self._read_back)
         self.chat: Callable[[Sequence[Message], Settings], Generator[Reply, None, None]] = lend(self._chat)
         self.reconstruct: Callable[[View, Settings], Generator[Rebuilt, None, None]] = lend(self._reconstruct)
         self.predict: Callable[[View], Generator[Predicted, None, None]] = lend(self._predict)
@@ -227,6 +231,9 @@ class Backend:
     def _stream(self, layout: Layout, settings: Settings) -> Generator[Progress, None, None]:
         """Reports of `Pipeline.stream`; closing this generator closes that one."""
         yield from self.pipeline().stream(layout, **settings)
+
+    def _read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
+        return self.pipeline().read_back(layout, images)
 
     def _chat(self, messages: Sequence[Message], settings: Settings) -> Generator[Reply, None, None]:
         """Replies of `ChatPipeline.chat`; closing this generator closes that one."""

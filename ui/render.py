@@ -224,7 +224,8 @@ def stage(
         return sheet('<p class="empty">The picture appears here,<br>step by step.</p>', "stage")
     figures = "".join(_figure(k, s, alt, seed if uris else None) for k, s in enumerate(sources))
     if tags and uris:
-        figures = "".join(_tagged(k, s, alt, seed or 0, tag, k == chosen) for k, (s, tag) in enumerate(zip(uris, tags)))
+        pairs = enumerate(zip(uris, tags, strict=True))
+        figures = "".join(_tagged(k, s, alt, seed or 0, tag, k == chosen) for k, (s, tag) in pairs)
     return sheet(f'<div class="grid n{len(sources)}" data-chosen="{chosen}">{figures}</div>', "stage")
 
 
@@ -237,7 +238,7 @@ def _tagged(k: int, source: str, alt: str, seed: int, tag: str, chosen: bool) ->
     """A finished picture with what was found in it; a click on the picture (not on its caption) chooses it."""
     image = f'<img src="{source}" alt="{esc(alt)}" width="256" height="256" data-k="{k}">'
     mark = f'<p class="told"><b>{k + 1}</b>{tag}</p>'
-    return f"<figure{' class="on"' if chosen else ''}>{image}{mark}{_caption(k, source, seed)}</figure>"
+    return f'<figure class="{"on" if chosen else ""}">{image}{mark}{_caption(k, source, seed)}</figure>'
 
 
 def _caption(k: int, source: str, seed: int) -> str:
@@ -271,6 +272,11 @@ def data_uri(image: Image.Image, kind: str, info: Mapping[str, Any] | None = Non
     else:
         image.convert("RGB").save(buffer, "JPEG", quality=88)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def png_uri(data: bytes) -> str:
+    """A PNG file as a data URI, byte for byte."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 def progress(report: Progress) -> str:

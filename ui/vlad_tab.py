@@ -18,7 +18,7 @@ import gradio as gr
 
 from pipelines.errors import BadLayout, UserError
 from pipelines.types import KINDS, Layout, Progress
-from ui import components, editing, render
+from ui import components, editing, readback, render
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
@@ -42,6 +42,7 @@ STALE = "The prompt has changed since this plan; plan again to follow it, or dra
 # On a narrow page the steps stand below each other: show the one that something happens in.
 SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (innerWidth < 760) document.getElementById("%s").scrollIntoView({ behavior: calm ? "auto" : "smooth" }); }"""
+
 
 def seed_for(seed: Any, randomise: bool) -> int:
     """The seed to use: a fresh random one, or the one in the field (0 when it is empty)."""
@@ -379,6 +380,7 @@ class Page:
     draw: gr.Button
     stop: gr.Button
     about: gr.Button
+    read: readback.Part
     settings: components.Settings
     chooser: gr.Dropdown
     adders: dict[str, gr.Button]
@@ -481,14 +483,14 @@ def _element_tools() -> dict[str, Any]:
 
 def _draw_card() -> dict[str, Any]:
     components.heading(3, "Draw", "step by step, from the plan")
-    stage = gr.HTML(render.stage(), js_on_load=None, elem_id="stage")
+    stage = readback.stage()
     status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status")
     with gr.Row(elem_classes="row-tools"):
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
     about = gr.Button("Ask about the picture", size="sm", elem_id="ask-about")
-    settings = components.settings()
-    return {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "settings": settings}
+    made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "read": readback.part()}
+    return {**made, "settings": components.settings()}
 
 
 def _edit_card() -> dict[str, Any]:
@@ -534,6 +536,7 @@ def _wire_draw(page: Page, do: Handlers) -> None:
     )
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
     page.stop.click(do.stopped, None, [page.status, page.stop], cancels=[drawing, both], **PRIVATE)
+    readback.wire(page.read, page.stage, readback.Readings(do.backend), [drawing, both])
 
 
 def _wire_edits(page: Page, do: Handlers) -> None:

@@ -98,7 +98,7 @@ def match_background(layout: Layout, seen: np.ndarray, compose: Compose) -> list
 def _match(index: int, kind: str, name: str, cosines: np.ndarray) -> ElementMatch:
     """A match from the cosines of the right one, first, and its rivals."""
     own, rivals = float(cosines[0]), cosines[1:]
-    return ElementMatch(index, kind, name, own, float(rivals.max()), float(np.mean(rivals < own)))
+    return ElementMatch(index, kind, name, own, float(rivals.max()), int((rivals < own).sum()), len(rivals))
 
 
 def _renamed(layout: Layout, name: str, other: str) -> Layout:

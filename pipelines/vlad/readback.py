@@ -64,7 +64,7 @@ class ElementMatch:
         kind: "object" or "background". name: the object, or the background's colour.
         cosine: similarity to what was planned, in [-1, 1].
         rival: the highest similarity to something else.
-        share: of the other things that fit less well, in [0, 1]; 0.5 is chance.
+        beaten, rivals: how many of how many other things fit less well.
     """
 
     index: int
@@ -72,7 +72,13 @@ class ElementMatch:
     name: str
     cosine: float
     rival: float
-    share: float
+    beaten: int
+    rivals: int
+
+    @property
+    def share(self) -> float:
+        """Of the other things that fit less well, in [0, 1]; 0.5 is chance."""
+        return self.beaten / max(1, self.rivals)
 
     @property
     def recognised(self) -> bool:
