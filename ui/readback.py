@@ -21,7 +21,7 @@ from pipelines.types import Layout
 from pipelines.vlad import readback
 from pipelines.vlad.readback import ReadBack
 from pipelines.vlsa.types import Message
-from ui import editing, render, theme
+from ui import components, editing, render, theme
 from ui import readback_render as html
 from ui.backend import Backend
 from ui.events import MODEL, PRIVATE, Values, sentence_of, skips, warn
@@ -30,7 +30,7 @@ QUESTION = "What does the text say?"
 MOST = 4  # pictures of one stage
 SIDE = 1024  # longest side of a picture, in pixels
 FOREIGN = "The picture in the stage is not one that was drawn here; draw it again to have it read back."
-SHOWN = 5  # outputs of Readings.read: state, panel, stage, choice, button
+SHOWN = 6  # outputs of Readings.read: state, verdict, panel, stage, choice, button
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,13 @@ class Readings:
         self.backend = backend
 
     def read(self, wanted: bool, stage: str | None) -> Generator[Values, None, None]:
-        """Read the finished pictures in the stage. Yields state, panel, stage, choice and the chat model's button."""
+        """Read the finished pictures in the stage. Yields state, verdict, panel, stage, choice and the chat model's
+        button.
+        """
         try:
             found = drawn(stage, self.backend.fonts()) if wanted else None
             if found is None:
-                yield None, "", gr.skip(), gr.Radio(visible=False), gr.Button(visible=False)
+                yield nothing()
                 return
             yield gr.skip(), render.message("Reading the picture back"), *skips(SHOWN - 2)
             pictures = [found.picture(k) for k in range(len(found.files))]
@@ -131,8 +133,7 @@ class Readings:
             best = readback.best(readings)
             yield self.shown(Reading(found, readings, best, best))
         except Exception as e:
-            panel = render.notes([sentence_of(e)], "bad")
-            yield None, panel, gr.skip(), gr.Radio(visible=False), gr.Button(visible=False)
+            yield nothing(render.notes([sentence_of(e)], "bad"))
 
     def shown(self, reading: Reading) -> Values:
         """The outputs of `read` for what is known; one picture alone stays in the stage as it is."""
@@ -140,6 +141,7 @@ class Readings:
         choices = [(html.label(k, r, k == reading.best), k) for k, r in enumerate(reading.readings)]
         return (
             reading,
+            verdict(reading),
             panel(reading),
             stage_of(reading) if several else gr.skip(),
             gr.Radio(choices=choices, value=reading.chosen, visible=several),
@@ -147,11 +149,11 @@ class Readings:
         )
 
     def choose(self, k: Any, reading: Reading | None) -> Values:
-        """Choose another picture. Gives state, panel and stage."""
+        """Choose another picture. Gives state, verdict, panel and stage."""
         if reading is None or isinstance(k, bool) or not isinstance(k, int) or not 0 <= k < len(reading.readings):
-            return skips(3)
+            return skips(4)
         reading = replace(reading, chosen=k)
-        return reading, panel(reading), stage_of(reading)
+        return reading, verdict(reading), panel(reading), stage_of(reading)
 
     def pick(self, reading: Reading | None, event: gr.EventData) -> Values:
         """As `choose`, by a click on a picture in the stage; gives the choice too."""
@@ -175,13 +177,23 @@ class Readings:
             yield *skips(2), button
 
 
+def nothing(verdict: str = "") -> Values:
+    """The outputs of `Readings.read` when there is nothing to show but perhaps a sentence."""
+    return None, verdict, "", gr.skip(), gr.Radio(visible=False), gr.Button(visible=False)
+
+
+def verdict(reading: Reading) -> str:
+    """The HTML of one sentence about the chosen picture, and of one about the best of several."""
+    return html.verdict(reading.readings, reading.chosen, reading.best)
+
+
 def panel(reading: Reading) -> str:
     """The HTML of what is known of the chosen picture."""
     k, layout = reading.chosen, reading.drawn.layout
     answer = reading.answers.get(k)
     heard = None if answer is None else readback.said(layout, answer)
     picture = reading.drawn.picture(k)
-    return html.panel(layout, picture, reading.readings, k, reading.best, heard, answer or "")
+    return html.panel(layout, picture, reading.readings[k], heard, answer or "")
 
 
 def stage_of(reading: Reading) -> str:
@@ -198,24 +210,31 @@ ASK = "Let the chat model read it"
 
 @dataclass(frozen=True)
 class Part:
-    """The components of the read-back."""
+    """The components of the read-back: the first three below the stage, the others in a card of their own."""
 
     wanted: gr.Checkbox
     choice: gr.Radio
+    verdict: gr.HTML
     panel: gr.HTML
     ask: gr.Button
     state: gr.State
 
 
-def part() -> Part:
-    """The part of the page, inside the card of the stage."""
+def summary() -> dict[str, Any]:
+    """What stands below the stage: whether to read, which picture, and what came of it in a sentence."""
     with gr.Column(elem_id="readback"):
-        with gr.Row(elem_classes="row-tools"):
-            wanted = gr.Checkbox(True, label="Read the picture back", elem_id="read-back", container=False)
-            choice = gr.Radio([], label="Chosen picture", visible=False, elem_id="chosen", elem_classes="segments")
-        panel = gr.HTML("", js_on_load=None, elem_id="read-panel")
-        ask = gr.Button(ASK, size="sm", visible=False, elem_id="chat-reads")
-    return Part(wanted, choice, panel, ask, gr.State(None))
+        wanted = gr.Checkbox(True, label="Read the picture back", elem_id="read-back", container=False)
+        verdict = gr.HTML("", js_on_load=None, elem_id="read-verdict")
+        choice = gr.Radio([], label="Chosen picture", visible=False, elem_id="chosen", elem_classes="segments")
+    return {"wanted": wanted, "verdict": verdict, "choice": choice}
+
+
+def card() -> dict[str, Any]:
+    """The details, in a card that is hidden as long as there are none."""
+    components.heading(4, "Read back", "what the finished picture says and shows")
+    panel = gr.HTML("", js_on_load=None, elem_id="read-panel")
+    ask = gr.Button(ASK, size="sm", visible=False, elem_id="chat-reads")
+    return {"panel": panel, "ask": ask}
 
 
 def stage() -> gr.HTML:
@@ -225,10 +244,10 @@ def stage() -> gr.HTML:
 
 def wire(part: Part, stage: gr.HTML, do: Readings, finished: Sequence[Any]) -> None:
     """Read after each of the `finished` events, and when the visitor wishes it."""
-    outputs = [part.state, part.panel, stage, part.choice, part.ask]
+    outputs = [part.state, part.verdict, part.panel, stage, part.choice, part.ask]
     for listen in (part.wanted.input, *(event.then for event in finished)):
         listen(do.read, [part.wanted, stage], outputs, **PRIVATE, **MODEL)
-    chosen = [part.state, part.panel, stage]
+    chosen = [part.state, part.verdict, part.panel, stage]
     part.choice.input(do.choose, [part.choice, part.state], chosen, **PRIVATE)
     stage.select(do.pick, part.state, [*chosen, part.choice], **PRIVATE)
     part.ask.click(do.hear, part.state, [part.state, part.panel, part.ask], **PRIVATE, **MODEL)

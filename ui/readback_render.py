@@ -39,41 +39,41 @@ def label(k: int, reading: ReadBack, best: bool) -> str:
     return f"{k + 1}{texts}{' best' if best else ''}"
 
 
+def verdict(readings: Sequence[ReadBack], chosen: int, best: int) -> str:
+    """One sentence about the texts of the chosen picture, and where there are several, why one is the best."""
+    why = f'<p class="rb-why">{esc(why_best(readings, best))}</p>' if len(readings) > 1 else ""
+    return f'<div class="rb-head" role="status">{_verdict(readings[chosen])}{why}</div>'
+
+
 def panel(
     layout: Layout,
     picture: Image.Image,
-    readings: Sequence[ReadBack],
-    chosen: int,
-    best: int,
+    reading: ReadBack,
     heard: Sequence[TextReading] | None = None,
     answer: str = "",
 ) -> str:
-    """The whole read-back of the chosen picture.
+    """The whole read-back of one picture.
 
     Args:
-        layout: what it was drawn from. picture: the chosen one. readings: of all pictures.
-        chosen, best: indices of pictures.
+        layout: what it was drawn from.
         heard: each text as the chat model read it, or None where it was not asked. answer: all that it said.
     """
-    reading = readings[chosen]
-    why = f'<p class="rb-why">{esc(why_best(readings, best))}</p>' if len(readings) > 1 else ""
+    words = f"{table(reading, heard, answer)}{stray(reading)}{figures(reading)}"
     return (
-        f'<section class="rb" aria-label="Read back"><div class="rb-head" role="status">{verdict(reading)}{why}</div>'
-        f'<div class="rb-body">{sheet(layout, picture, reading)}<div class="rb-side">{table(reading, heard, answer)}'
-        f"{stray(reading)}</div></div>{matches(reading)}{figures(reading)}</section>"
+        f'<section class="rb" aria-label="Read back"><div class="rb-body">{sheet(layout, picture, reading)}'
+        f'<div class="rb-side">{words}</div>{matches(reading)}</div></section>'
     )
 
 
-def verdict(reading: ReadBack) -> str:
-    """One sentence about the texts of a picture."""
+def _verdict(reading: ReadBack) -> str:
     total, right = len(reading.texts), reading.right
     if not total:
         return f'<p class="rb-verdict">{NO_TEXTS}{_and_stray(reading)}.</p>'
     if not reading.wrong:
-        said = "The text reads" if total == 1 else "Both texts read" if total == 2 else f"All {total} texts read"
-        return f'<p class="rb-verdict ok">{mark(True)}{said} back right{_and_stray(reading)}.</p>'
+        said = ("The text reads", "Both texts read")[total - 1] if total < 3 else f"All {total} texts read"
+        return f'<p class="rb-verdict ok">{mark(True)}<span>{said} back right{_and_stray(reading)}.</span></p>'
     said = "The text does not read back right" if total == 1 else f"{right} of {total} texts read back right"
-    return f'<p class="rb-verdict no">{mark(False)}{said}{_and_stray(reading)}.</p>'
+    return f'<p class="rb-verdict no">{mark(False)}<span>{said}{_and_stray(reading)}.</span></p>'
 
 
 def _and_stray(reading: ReadBack) -> str:
@@ -96,7 +96,7 @@ def why_best(readings: Sequence[ReadBack], best: int) -> str:
         return f"Picture {best + 1} is the best: {_stray_words(first)}, {rest} at least {len(after.stray)}."
     same = "The texts read alike" if first.texts else "There is no text to compare"
     if first.alignment > after.alignment:
-        numbers = f"{first.alignment:.2f} against {after.alignment:.2f}"
+        numbers = f"{first.alignment:.3f} against {after.alignment:.3f}"
         return f"{same}, and picture {best + 1} is nearest to the prompt ({numbers})."
     return f"{same}, and no picture is nearer to the prompt than the first."
 
@@ -153,9 +153,7 @@ def table(reading: ReadBack, heard: Sequence[TextReading] | None, answer: str) -
         f"{f'<td>{_said(heard[i])}</td>' if heard is not None else ''}</tr>"
         for i, t in enumerate(reading.texts)
     )
-    whole = (
-        f'<p class="hint">The chat model, asked what the text says: “{esc(answer)}”</p>' if heard is not None else ""
-    )
+    whole = f'<p class="hint">The chat model’s whole answer: {esc(answer)}</p>' if heard is not None else ""
     return f'<table class="rb-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{whole}'
 
 
@@ -184,9 +182,11 @@ def stray(reading: ReadBack) -> str:
 
 # -- figures -----------------------------------------------------------------------------------------------------------
 
-TOLD = {
-    "object": "{n} of {m} other things look less like what was drawn there",
-    "background": "the prompt with {n} of {m} other colours fits less well",
+HINTS = {
+    "object": "An object: how many other things its place looks less like than the object’s own sketch.",
+    "background": "The background: how many other colours the picture fits less well, eq. (3).",
+    "whole": "The whole picture: its cosine with the prompt, eq. (3); pictures of other prompts come to about 0.",
+    "text": "Texts are told by reading them; panels are not judged.",
 }
 FIGURES = (
     ("recall", "Recall", "of the words asked for were read"),
@@ -197,14 +197,17 @@ FIGURES = (
 
 
 def matches(reading: ReadBack) -> str:
-    """Bars: the whole picture with its prompt, and what is recognised where it was planned."""
+    """Bars: what is recognised where it was planned, and the whole picture with its prompt."""
     groups: dict[tuple[str, str], list[ElementMatch]] = {}
     for m in reading.matches:
         groups.setdefault((m.kind, m.name), []).append(m)
     bars = "".join(_group(found) for found in groups.values())
-    hint = "cosine of picture and prompt, eq. (3); pictures of other prompts reach about 0"
-    whole = _bar("Whole picture", reading.alignment, f"{reading.alignment:.2f}", hint, "")
-    return f'<div class="rb-bars"><h3>Does it show what was asked for?</h3><dl>{bars}{whole}</dl></div>'
+    whole = _bar("Whole picture", reading.alignment, f"{reading.alignment:.2f}", "")
+    hints = [HINTS[kind] for kind in ("object", "background") if any(m.kind == kind for m in reading.matches)]
+    return (
+        f'<div class="rb-bars"><h3>Does it show what was asked for?</h3><dl>{bars}{whole}</dl>'
+        f'<p class="hint">{" ".join([*hints, HINTS["whole"], HINTS["text"]])}</p></div>'
+    )
 
 
 def _group(found: Sequence[ElementMatch]) -> str:
@@ -212,14 +215,13 @@ def _group(found: Sequence[ElementMatch]) -> str:
     least = min(found, key=lambda m: (m.share, m.cosine))
     name = f"{least.name} background" if least.kind == "background" else least.name
     count = f" × {len(found)}" if len(found) > 1 else ""
-    told = TOLD[least.kind].format(n=least.beaten, m=least.rivals)
-    return _bar(name + count, least.share, f"{least.beaten}/{least.rivals}", told, mark(least.recognised))
+    return _bar(name + count, least.share, f"{least.beaten}/{least.rivals}", mark(least.recognised))
 
 
-def _bar(name: str, share: float, value: str, hint: str, sign: str) -> str:
+def _bar(name: str, share: float, value: str, sign: str) -> str:
     width = 100 * min(1.0, max(0.0, share))
     bar = f'<span class="rb-bar"><span style="width:{width:.0f}%"></span></span>'
-    return f"<div><dt>{sign}{esc(name)}</dt><dd>{bar}<b>{value}</b><small>{hint}</small></dd></div>"
+    return f"<div><dt>{sign}<span>{esc(name)}</span></dt><dd>{bar}<b>{value}</b></dd></div>"
 
 
 def figures(reading: ReadBack) -> str:

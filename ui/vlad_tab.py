@@ -418,9 +418,11 @@ def _page() -> Page:
             two = _plan_card()
         with gr.Column(elem_classes="card", elem_id="step-3"):
             three = _draw_card()
+        with gr.Column(elem_classes="card", elem_id="step-read"):
+            read = readback.Part(**three.pop("read"), **readback.card(), state=gr.State(None))
         with gr.Column(elem_classes="card", elem_id="step-edit"):
             four = _edit_card()
-    return Page(**one, **two, **three, **four, desk=desk)
+    return Page(**one, **two, **three, **four, read=read, desk=desk)
 
 
 def _prompt_card() -> dict[str, Any]:
@@ -489,7 +491,7 @@ def _draw_card() -> dict[str, Any]:
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
     about = gr.Button("Ask about the picture", size="sm", elem_id="ask-about")
-    made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "read": readback.part()}
+    made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "read": readback.summary()}
     return {**made, "settings": components.settings()}
 
 
@@ -566,20 +568,22 @@ def _adder(do: Handlers, kind: Any) -> Callable[[Desk, bool], Values]:
 
 
 def _public_api(page: Page, do: Api) -> None:
-    """The four public functions, on hidden components with files and JSON as results."""
+    """The five public functions, on hidden components with files and JSON as results."""
     s = page.settings
     how = [s.seed, s.images, s.steps, s.guidance, s.start]
     with gr.Column(visible=False):
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
-        pictures = gr.Gallery(label="pictures", format="png")
+        pictures, best_of = gr.Gallery(label="pictures", format="png"), gr.Number(1, label="best_of", precision=0)
+        image = components.unopened(gr.Image(label="image"))
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")
     button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)
     button.click(do.draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
     button.click(
         do.generate,
-        [page.prompt, *how, s.variety, *ablations],
+        [page.prompt, *how, s.variety, *ablations, best_of],
         [pictures, result],
         api_name="generate",
         **MODEL,
     )
+    button.click(do.read_back, [image, layout], result, api_name="read_back", **MODEL)

@@ -139,13 +139,20 @@ class VladPipeline:
     @torch.inference_mode()
     def _compose(self, prompt: str, elements: Sequence[Element], use_ccm: bool) -> tuple[Tensor, Tensor]:
         """CCM's tokens (1, 1 + M, d) and pooled t (1, d), eq. (2)."""
-        phrases = [told_phrase(e) for e in elements]
+        return self._compose_all([prompt], [elements], use_ccm)
+
+    def _compose_all(
+        self, prompts: Sequence[str], elements: Sequence[Sequence[Element]], use_ccm: bool
+    ) -> tuple[Tensor, Tensor]:
+        """As `_compose` for B prompts with M elements each: tokens (B, 1 + M, d) and t (B, d)."""
+        phrases = list(dict.fromkeys(told_phrase(e) for parts in elements for e in parts))
+        places = [[phrases.index(told_phrase(e)) for e in parts] for parts in elements]
         with self.cache.use("tokenizer", "vlad.encoder", "vlad.ccm") as (tokenizer, encoder, ccm):
             device = _device(encoder)
-            ids, mask = tokens_of(tokenizer, [prompt or "a picture"])
+            ids, mask = tokens_of(tokenizer, [prompt or "a picture" for prompt in prompts])
             t_g = encoder.prompts(ids.to(device), mask.to(device))
-            t_i = embed_phrases(encoder, tokenizer, phrases)[None]
-            kinds = torch.tensor([[KINDS.index(e.kind) for e in elements]], device=device)
+            t_i = embed_phrases(encoder, tokenizer, phrases)[torch.tensor(places, device=device)]
+            kinds = torch.tensor([[KINDS.index(e.kind) for e in parts] for parts in elements], device=device)
             keep = torch.full_like(kinds, use_ccm, dtype=torch.bool)
             tokens, t = ccm(t_g, t_i, kinds, keep)
         return tokens, t
@@ -299,10 +306,13 @@ class VladPipeline:
         """Cosine similarity of composed prompts t and images v, eq. (3)'s space: (P, N) float32."""
         elements = [[w.element for w in make_plan(self.understand(text)).wishes] for text in prompts]
         rows = [self._compose(text, parts, True)[1] for text, parts in zip(prompts, elements, strict=True)]
-        return _unit(torch.cat(rows)) @ self._seen(images).T
+        with self.cache.use("vlad.vision") as (vision,):
+            columns = [vision(to_batch([image]).to(_device(vision))) for image in images]
+        return _unit(torch.cat(rows)) @ _unit(torch.cat(columns)).T
 
     def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
-        """What pictures say and show, compared with the layout that they were drawn from; one result per picture.
+        """What pictures say and show, compared with the layout that they were drawn from; one result for each
+        of pictures of one size.
 
         Text recognition reads the words; the aligned encoders judge the whole picture, its objects and the colour of
         its background, as far as `pipelines.vlad.alignment` says they can.
@@ -323,13 +333,14 @@ class VladPipeline:
 
     @torch.inference_mode()
     def _seen(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """v of pictures of any sizes, of length 1: (N, d) float32."""
+        """v of pictures of one size, of length 1: (N, d) float32."""
         with self.cache.use("vlad.vision") as (vision,):
-            return _unit(torch.cat([vision(to_batch([im]).to(_device(vision))) for im in images]))
+            return _unit(vision(to_batch(images).to(_device(vision))))
 
+    @torch.inference_mode()
     def _composed(self, layouts: Sequence[Layout]) -> np.ndarray:
-        """t of layouts, of length 1: (P, d) float32."""
-        return _unit(torch.cat([self._compose(x.prompt, x.elements, True)[1] for x in layouts]))
+        """t of layouts with equally many elements, of length 1: (P, d) float32."""
+        return _unit(self._compose_all([x.prompt for x in layouts], [x.elements for x in layouts], True)[1])
 
 
 def _device(model: nn.Module) -> torch.device:
