@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from evaluation.metrics import mean_or_none, normalised
+from evaluation.metrics import mean_or_none
 from pipelines.colours import COLOURS, distance, name_of, to_rgb
 from pipelines.types import Box, Element, Layout
+from pipelines.vlad.word_scores import normalised
 
 LETTER_WIDTH = 0.56  # mean advance of a letter, in letter sizes
 LINE_PITCH = 1.16  # distance of base lines, in letter sizes

@@ -1,77 +1,16 @@
-"""Pure functions that turn words, vectors and features into figures; no images, no models, no files.
+"""Pure functions that turn scores, answers, vectors and features into figures; no images, no models, no files.
 
 Figures are shares in [0, 1] unless their name says otherwise.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 
-_APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'"})
-_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
-
-
-@dataclass(frozen=True)
-class ImageScore:
-    """MARIO-Eval scores of one image; each in [0, 1].
-
-    Attributes:
-        accuracy: 1 if the sorted words, joined, are equal, else 0.
-        precision: |match| / |pred|, 0 if nothing was read.
-        recall: |match| / |gt|, 0 if nothing was asked.
-    """
-
-    accuracy: float
-    precision: float
-    recall: float
-
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
-
-
-def literal(words: Sequence[str]) -> list[str]:
-    """Words as the literal rule compares them: lower-cased, split on white space, punctuation kept."""
-    return " ".join(words).lower().split()
-
-
-def normalised(words: Sequence[str]) -> list[str]:
-    """`literal` in Unicode NFKC with straight apostrophes and without punctuation at the edges of a word.
-
-    A word that is punctuation alone ("&") vanishes on both sides.
-    """
-    text = unicodedata.normalize("NFKC", " ".join(words)).translate(_APOSTROPHES)
-    stripped = (_EDGE.sub("", w) for w in text.lower().split())
-    return [w for w in stripped if w]
-
-
-def score_words(gt: Sequence[str], pred: Sequence[str]) -> ImageScore:
-    """MARIO-Eval's rule for one image on words that are already lower-cased.
-
-    match = multiset intersection of gt and pred, exact string equality, order ignored
-    P = |match| / |pred|    R = |match| / |gt|    (0 where the divisor is 0)
-    Acc = 1 if the sorted words, joined, are equal, else 0: one extra word fails it
-    """
-    match = sum((Counter(gt) & Counter(pred)).values())
-    same = "".join(sorted(gt)) == "".join(sorted(pred))
-    return ImageScore(
-        accuracy=float(same),
-        precision=match / len(pred) if pred else 0.0,
-        recall=match / len(gt) if gt else 0.0,
-    )
-
-
-def score_both(gt: Sequence[str], pred: Sequence[str]) -> dict[str, ImageScore]:
-    """The two published columns, "literal" and "normalised", of one image."""
-    return {
-        "literal": score_words(literal(gt), literal(pred)),
-        "normalised": score_words(normalised(gt), normalised(pred)),
-    }
+from pipelines.vlad.word_scores import ImageScore, harmonic_mean, normalised, plain
 
 
 def aggregate(scores: Sequence[ImageScore]) -> dict[str, float]:
@@ -81,23 +20,8 @@ def aggregate(scores: Sequence[ImageScore]) -> dict[str, float]:
     accuracy, precision, recall = (
         mean([getattr(s, name) for s in scores]) for name in ("accuracy", "precision", "recall")
     )
-    f_measure = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    f_measure = harmonic_mean(precision, recall)
     return {"accuracy": accuracy, "precision": precision, "recall": recall, "f_measure": f_measure}
-
-
-def edit_distance(a: str, b: str) -> int:
-    """Levenshtein distance: fewest insertions, deletions and substitutions of one character."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        diagonal, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
-    return row[-1]
-
-
-def normalised_edit_distance(a: str, b: str) -> float:
-    """Edit distance divided by the longer length: 0 for equal strings, 1 for nothing in common."""
-    return edit_distance(a, b) / max(len(a), len(b), 1)
 
 
 def retrieval_at_1(similarity: np.ndarray, owner: Sequence[int]) -> dict[str, float]:
@@ -163,13 +87,6 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 
 
 # ---- answers
-
-
-def plain(text: str) -> str:
-    """A text without what does not change its meaning: NFKC, straight apostrophes, single spaces, no punctuation or
-    quotation marks at either edge. Case is kept."""
-    straight = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
-    return _EDGE.sub("", " ".join(straight.split()))
 
 
 def same_answer(expected: str, answer: str) -> bool:

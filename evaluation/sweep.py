@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from evaluation import metrics, ocr
+from evaluation import metrics
 from evaluation.features import Features
 from evaluation.truths import NoTruths, held_out
+from pipelines.vlad.ocr import RapidReader
+from pipelines.vlad.word_scores import score_both
 
 SETTINGS = (
     *((0.25, 2), (0.25, 4), (0.5, 1), (0.5, 2), (0.5, 3), (0.5, 4), (0.5, 8)),
@@ -44,12 +46,12 @@ class Sweep:
     """Posters with their truths' features, and how a set of pictures compares with them."""
 
     def __init__(self, posters: Sequence[Any]) -> None:
-        self.posters, self.features, self.reader = posters, Features(), ocr.RapidReader()
+        self.posters, self.features, self.reader = posters, Features(), RapidReader()
         self.truth = self.features([p.image for p in posters])
 
     def measure(self, pictures: Sequence[Image.Image]) -> dict[str, float]:
         scores = [
-            metrics.score_both([e.text for e in p.layout.texts], [w.text for w in self.reader.read(image)])["literal"]
+            score_both([e.text for e in p.layout.texts], [w.text for w in self.reader.read(image)])["literal"]
             for p, image in zip(self.posters, pictures, strict=True)
             if p.layout.texts
         ]

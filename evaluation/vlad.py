@@ -24,6 +24,8 @@ from PIL import Image
 from evaluation import layout_metrics, metrics, ocr
 from pipelines.errors import BadLayout, BadPrompt, UserError
 from pipelines.types import Layout
+from pipelines.vlad import word_scores
+from pipelines.vlad.ocr import SETTINGS, RapidReader, Reader
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT_PROMPTS = HERE / "prompts" / "held-out.txt"
@@ -119,7 +121,7 @@ class Evaluation:
     def __init__(
         self,
         pipe: Any,
-        reader: ocr.Reader,
+        reader: Reader,
         out: str | Path,
         settings: Settings,
         words_of: Callable[[str], list[str]] = quoted_words,
@@ -229,7 +231,7 @@ class Evaluation:
     ) -> dict[str, Any]:
         """Everything that is read from one picture; None stands for a picture that could not be drawn."""
         words = self.reader.read(image) if image else []
-        scores = metrics.score_both(record["words"], [w.text for w in words])
+        scores = word_scores.score_both(record["words"], [w.text for w in words])
         in_box = colour = None
         if image and layout:
             in_box = ocr.in_box(words, layout)
@@ -265,7 +267,7 @@ def _add_timings(total: dict[str, float], new: dict[str, float]) -> None:
 
 def _progress(record: dict[str, Any], count: int, variant: Variant) -> str:
     """A line for the terminal."""
-    f = metrics.aggregate([metrics.ImageScore(**i["literal"]) for i in record["images"]])["f_measure"]
+    f = metrics.aggregate([word_scores.ImageScore(**i["literal"]) for i in record["images"]])["f_measure"]
     note = record["error"] or f"F {f:.2f}, asked {' '.join(record['words'])!r}"
     return f"[{variant.key}] {record['index'] + 1}/{count} {note}"
 
@@ -274,7 +276,8 @@ def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """OCR, layout and colour figures of one variant's records."""
     images = [i for r in records for i in r["images"]]
     columns = {
-        name: metrics.aggregate([metrics.ImageScore(**i[name]) for i in images]) for name in ("literal", "normalised")
+        name: metrics.aggregate([word_scores.ImageScore(**i[name]) for i in images])
+        for name in ("literal", "normalised")
     }
     return {
         "prompts": len(records),
@@ -357,12 +360,12 @@ class Reference:
         posters = self.posters[:count]
         return retrieval(pipe, [p.prompt for p in posters], [(i, p.image) for i, p in enumerate(posters)])
 
-    def ocr(self, reader: ocr.Reader, count: int) -> dict[str, Any]:
+    def ocr(self, reader: Reader, count: int) -> dict[str, Any]:
         """What the OCR engine reads of `count` true posters with text, for comparison."""
         if self.note:
             return {"note": self.note}
         scores = [
-            metrics.score_both([e.text for e in p.layout.texts], [w.text for w in reader.read(p.image)])
+            word_scores.score_both([e.text for e in p.layout.texts], [w.text for w in reader.read(p.image)])
             for p in [p for p in self.posters if p.layout.texts][:count]
         ]
         columns = {name: metrics.aggregate([s[name] for s in scores]) for name in ("literal", "normalised")}
@@ -417,7 +420,7 @@ class Results:
         os.replace(temporary, self.path)
 
 
-def about_run(settings: Settings, reader: ocr.Reader, prompts_file: str) -> dict[str, Any]:
+def about_run(settings: Settings, reader: Reader, prompts_file: str) -> dict[str, Any]:
     """Everything a figure is published with; `run` decides whether records of an earlier run still hold."""
     from evaluation.environment import checkpoint, machine
 
@@ -480,7 +483,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--guidance", type=float)
     p.add_argument("--start", type=float)
     p.add_argument("--preset", default="mini")
-    p.add_argument("--ocr", choices=sorted(ocr.SETTINGS), default="rapidocr", help="settings of the OCR engine")
+    p.add_argument("--ocr", choices=sorted(SETTINGS), default="rapidocr", help="settings of the OCR engine")
     return p
 
 
@@ -495,7 +498,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         fields = {name: getattr(args, name) for name in ("images", "seed", "steps", "guidance", "start", "preset")}
         settings = Settings(engine=args.ocr, **fields)
-        reader = ocr.RapidReader(args.ocr)
+        reader = RapidReader(args.ocr)
         evaluation = Evaluation(pipelines.load(args.preset), reader, args.out, settings)
         Path(args.out).mkdir(parents=True, exist_ok=True)
         results = Results(Path(args.out) / "results.json", about_run(settings, reader, args.prompts))

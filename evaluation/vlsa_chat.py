@@ -15,6 +15,7 @@ from typing import Any
 
 from evaluation import metrics
 from evaluation.vlsa_data import Sample
+from pipelines.vlad.word_scores import normalised, normalised_edit_distance
 from pipelines.vlsa.types import Message, Reply, View
 
 PHRASINGS = ("templates", "held-out")
@@ -239,7 +240,7 @@ def _reading(expected: str, text: str) -> dict[str, float | None]:
     if not truth:
         invents = invents_text(text)
         return {"exact_case": float(not invents), "edit_distance": float(invents), "invents": float(invents)}
-    distance = metrics.normalised_edit_distance(truth, said)
+    distance = normalised_edit_distance(truth, said)
     return {"exact_case": float(truth == said), "edit_distance": distance, "invents": None}
 
 
@@ -260,7 +261,7 @@ def number(text: str) -> int | None:
     from training.data.english import NUMBER_WORDS
 
     words = {**{w: i for i, w in enumerate(NUMBER_WORDS)}, "no": 0, "none": 0}
-    for word in metrics.normalised([text]):
+    for word in normalised([text]):
         if word in words:
             return words[word]
         if match := _DIGITS.search(word):
@@ -270,8 +271,8 @@ def number(text: str) -> int | None:
 
 def names_one(text: str, names: Iterable[str]) -> bool:
     """Whether one of the names occurs as whole words, outside of quoted spans."""
-    spoken = f" {' '.join(metrics.normalised([_QUOTED.sub(' ', text)]))} "
-    return any(f" {' '.join(metrics.normalised([name]))} " in spoken for name in names)
+    spoken = f" {' '.join(normalised([_QUOTED.sub(' ', text)]))} "
+    return any(f" {' '.join(normalised([name]))} " in spoken for name in names)
 
 
 # ---- figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import gradio as gr
 
 from pipelines.errors import UserError
 from pipelines.types import Layout
+from pipelines.vlad.readback import rank
 from pipelines.vlsa.types import Message
 from ui import editing
 from ui.backend import GENERAL, Backend
@@ -23,7 +24,7 @@ Report = TypeVar("Report")
 
 
 class Api:
-    """The seven public functions, one method each. What goes wrong is a `gr.Error` with one sentence.
+    """The eight public functions, one method each. What goes wrong is a `gr.Error` with one sentence.
 
     Args:
         backend: the pipelines and the parts that work without weights.
@@ -79,7 +80,7 @@ class Api:
 
     def generate(
         self, prompt: str, seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0, start: float = 0.5,
-        variety: float = 0.5, without_ccm: bool = False, without_guidance: bool = False,
+        variety: float = 0.5, without_ccm: bool = False, without_guidance: bool = False, best_of: int = 1,
     ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
         """Plan a prompt and draw the plan with the same seed; returns the pictures and the layout.
 
@@ -93,10 +94,27 @@ class Api:
             variety: 0 to 1, how different the plans of one prompt may be.
             without_ccm: ablation, the pooled prompt vector alone.
             without_guidance: ablation, without the planned canvas.
+            best_of: 1 to 4; above 1, so many are drawn and read back, and the best are returned, the best one first.
         """
-        layout = self.plan(prompt, seed, variety, without_ccm)
-        pictures, _ = self.draw(layout, seed, images, steps, guidance, start, without_ccm, without_guidance)
-        return pictures, layout
+        layout, count = self.plan(prompt, seed, variety, without_ccm), max(int(images), int(best_of))
+        pictures, _ = self.draw(layout, seed, count, steps, guidance, start, without_ccm, without_guidance)
+        return (self._best_first(pictures, layout)[: int(images)] if best_of > 1 else pictures), layout
+
+    def read_back(self, image: str | None, layout: dict[str, Any]) -> dict[str, Any]:
+        """Read a picture back: what its texts say beside what was asked for, stray words, scores, what is recognised.
+
+        `texts` has planned, read, right and edit_distance (0 = equal) of each text; `mario` the MARIO-Eval scores of
+        this image by two rules; `elements` what fits its place better than others; `alignment` the cosine of picture
+        and prompt, -1 to 1.
+
+        Args:
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+            layout: the JSON of the layout that it was drawn from.
+        """
+        with _told():
+            plan = editing.checked(Layout.from_dict(layout), self.backend.fonts())
+            (reading,) = self.backend.read_back(plan, [self.backend.view(image).image])
+            return reading.to_dict()
 
     def ask(self, image: str | None, question: str) -> str:
         """Ask one question about an image; returns the whole answer, the same one each time.
@@ -142,6 +160,12 @@ class Api:
                 "size": list(view.image.size),
                 "notes": list(view.notes),
             }
+
+    def _best_first(self, pictures: Sequence[tuple[Any, str]], layout: dict[str, Any]) -> list[Any]:
+        """Pictures of one layout in the order of `pipelines.vlad.readback.best`."""
+        with _told():
+            readings = self.backend.read_back(Layout.from_dict(layout), [p for p, _ in pictures])
+            return [pictures[k] for k in sorted(range(len(pictures)), key=lambda k: rank(readings[k]))]
 
 
 class _told:

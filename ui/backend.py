@@ -21,13 +21,14 @@ from pipelines.types import Element, Layout, Progress
 from pipelines.vlad.canvas import draw_canvas, legibility_warnings
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.prompt import Understanding, understand
+from pipelines.vlad.readback import ReadBack
 from pipelines.vlsa import tiling
 from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
 from ui.lane import Lane
 
 log = logging.getLogger(__name__)
 WAIT_S = 120.0  # longest that a handler waits for the weights
-COMPUTING = ("plan", "draft", "stream", "chat", "reconstruct", "predict", "tokens", "pixels", "decode")
+COMPUTING = ("plan", "draft", "stream", "chat", "reconstruct", "predict", "tokens", "pixels", "decode", "read_back")
 LOADING = "The weights are still being loaded; wait a few seconds and try again."
 FAILED = "The model could not be loaded; the server log has the cause, restart the app when it is mended."
 NO_CHAT = "This server was started without the weights of the image chat; start app.py with a preset that has them."
@@ -68,6 +69,8 @@ class Pipeline(Protocol):
         hierarchical_guidance: bool = True,
         previews: bool = True,
     ) -> Iterator[Progress]: ...
+
+    def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]: ...
 
 
 class ChatPipeline(Protocol):
@@ -250,6 +253,11 @@ class Backend:
         self.pipeline()
         return told(self._lent["draft"](layout))
 
+    def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
+        """`Pipeline.read_back` in the lane."""
+        self.pipeline()
+        return self.lane.result(lambda: told(self._lent["read_back"](layout, images)))
+
     def stream(self, layout: Layout, settings: Settings) -> Generator[Progress, None, None]:
         """Reports of `Pipeline.stream` in the lane; closing this generator closes that one and frees the lane."""
         self.pipeline()
@@ -315,6 +323,9 @@ class Backend:
 
     def _pixels(self, view: View, vertex: tuple[int, int]) -> Pixels | Refused:
         return _refusing(lambda: self.vlsa().pixels(view, vertex))
+
+    def _read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...] | Refused:
+        return _refusing(lambda: self.pipeline().read_back(layout, images))
 
     def _decode(self, index: np.ndarray) -> Image.Image | Refused:
         return _refusing(lambda: self.vlsa().decode(index))

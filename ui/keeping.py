@@ -74,8 +74,8 @@ class Work:
         if not isinstance(data, Mapping):
             raise BadLayout(f"A layout must be a JSON object; {FORM}.")
         if "elements" in data:
-            layout = Layout.from_dict(data)
-            return cls(layout.prompt, layout, {"seed": layout.seed})
+            plain = Layout.from_dict(data)
+            return cls(plain.prompt, plain, {"seed": plain.seed})
         unknown = set(data) - {"prompt", "settings", "layout"}
         if unknown:
             raise BadLayout(f"Unknown field {sorted(map(str, unknown))[0]!r}; remove it.")

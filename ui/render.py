@@ -6,11 +6,14 @@ Everything that a visitor wrote goes through `esc`. Nothing here needs Gradio.
 from __future__ import annotations
 
 import base64
+import binascii
 import html
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from PIL import Image
@@ -28,6 +31,8 @@ STAGES = {
     "decode": "Developing the picture",
     "done": "Done",
 }
+_SOURCE = re.compile(r'src="data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)"')
+_CHOSEN = re.compile(r'data-chosen="([0-9])"')
 _UNSAFE = {ord(c): f"&#{ord(c)};" for c in "{}$`\\"}  # would be read by the page's template engine
 
 
@@ -189,8 +194,20 @@ def _legend(layout: Layout) -> str:
 # -- drawing -----------------------------------------------------------------------------------------------------------
 
 
+def alt(layout: Layout) -> str:
+    """What the picture of a layout shows, in words."""
+    texts = ", ".join(f"“{t.text}”" for t in layout.texts)
+    return f"Picture drawn from: {layout.prompt}" if layout.prompt else f"Picture with the texts {texts}"
+
+
 def stage(
-    images: Sequence[Image.Image] = (), *, alt: str = "", uris: Sequence[str] = (), seed: int | None = None
+    images: Sequence[Image.Image] = (),
+    *,
+    alt: str = "",
+    uris: Sequence[str] = (),
+    seed: int | None = None,
+    tags: Sequence[str] = (),
+    chosen: int = 0,
 ) -> str:
     """The sheet with the pictures: none, one, or a grid of two by two.
 
@@ -199,21 +216,50 @@ def stage(
         alt: what the pictures show.
         uris: finished pictures as data URIs of PNG files; each gets a download link.
         seed: seed of the first finished picture; picture k has seed + k.
+        tags: what was found in each finished picture, as HTML; then one of them is chosen, by a click for one.
+        chosen: which picture the other tab is asked about.
     """
     sources = list(uris) or [data_uri(i, "jpeg") for i in images]
     if not sources:
         return sheet('<p class="empty">The picture appears here,<br>step by step.</p>', "stage")
     figures = "".join(_figure(k, s, alt, seed if uris else None) for k, s in enumerate(sources))
-    return sheet(f'<div class="grid n{len(sources)}">{figures}</div>', "stage")
+    if tags and uris:
+        pairs = enumerate(zip(uris, tags, strict=True))
+        figures = "".join(_tagged(k, s, alt, seed or 0, tag, k == chosen) for k, (s, tag) in pairs)
+    return sheet(f'<div class="grid n{len(sources)}" data-chosen="{chosen}">{figures}</div>', "stage")
 
 
 def _figure(k: int, source: str, alt: str, seed: int | None) -> str:
     image = f'<img src="{source}" alt="{esc(alt)}" width="256" height="256">'
-    if seed is None:
-        return f"<figure>{image}</figure>"
+    return f"<figure>{image}{'' if seed is None else _caption(k, source, seed)}</figure>"
+
+
+def _tagged(k: int, source: str, alt: str, seed: int, tag: str, chosen: bool) -> str:
+    """A finished picture with what was found in it; a click on the picture (not on its caption) chooses it."""
+    image = f'<img src="{source}" alt="{esc(alt)}" width="256" height="256" data-k="{k}">'
+    mark = f'<p class="told"><b>{k + 1}</b>{tag}</p>'
+    return f'<figure class="{"on" if chosen else ""}">{image}{mark}{_caption(k, source, seed)}</figure>'
+
+
+def _caption(k: int, source: str, seed: int) -> str:
     says = f"Download picture {k + 1} as PNG"
     link = f'<a class="save" href="{source}" download="vlad-{seed + k}.png" aria-label="{says}">PNG</a>'
-    return f"<figure>{image}<figcaption><span>seed {seed + k}</span>{link}</figcaption></figure>"
+    return f"<figcaption><span>seed {seed + k}</span>{link}</figcaption>"
+
+
+def pictures(page: str | None) -> tuple[list[bytes], int]:
+    """The pictures of a stage as files, and which of them is chosen; no pictures for anything else.
+
+    Args:
+        page: what `stage` made, as it comes back from the browser.
+    """
+    found = []
+    for data in _SOURCE.findall(page or ""):
+        with suppress(binascii.Error):
+            found.append(base64.b64decode(data, validate=True))
+    mark = _CHOSEN.search(page or "")
+    chosen = int(mark[1]) if mark else 0
+    return found, chosen if chosen < len(found) else 0
 
 
 def data_uri(image: Image.Image, kind: str, info: Mapping[str, Any] | None = None) -> str:
@@ -226,6 +272,11 @@ def data_uri(image: Image.Image, kind: str, info: Mapping[str, Any] | None = Non
     else:
         image.convert("RGB").save(buffer, "JPEG", quality=88)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def png_uri(data: bytes) -> str:
+    """A PNG file as a data URI, byte for byte."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 def progress(report: Progress) -> str:

@@ -12,16 +12,10 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from ui import render
+from ui.handling import Values, session_of
 
 LATE_S = (0.7, 1.3, 2.0)  # seconds between sayings of "Stopped": a report on its way may arrive late on a busy machine
 MAX_SESSIONS = 1000  # sessions whose last Stop is remembered
-
-Values = tuple[Any, ...]
-
-
-def session_of(request: gr.Request | None) -> str:
-    """Whose request it is; "" outside a server."""
-    return (request.session_hash or "") if request is not None else ""
 
 
 def gone() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import secrets
 import shutil
 import tempfile
 import time
@@ -18,18 +17,14 @@ import gradio as gr
 
 from pipelines.errors import BadLayout, UserError
 from pipelines.types import KINDS, Layout, Progress
-from ui import components, editing, render
+from ui import components, editing, readback, render
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
-from ui.stops import Stops, queued, session_of
+from ui.handling import CAN_STOP, LINE, MODEL, NO_STOP, PRIVATE, Values, in_line, seed_for, session_of, skips, warn
+from ui.stops import Stops, queued
 
 log = logging.getLogger(__name__)
-MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-LINE = "in-line"  # class of a status that tells the place in the line (static/waiting.js)
-CAN_STOP = '() => ({__type__: "update", interactive: true})'  # the Stop button, while the work waits in the line
-NO_STOP = CAN_STOP.replace("true", "false")  # and when it did not begin, for the line is full, or was taken out of it
 ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
 KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
@@ -38,46 +33,12 @@ MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
 DRAWN = 5  # outputs of Handlers.draw: stage, status, seed, stop, draw
 EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, colours, the background."
-MAX_RANDOM = 10**6  # a seed that is short enough to write down
 NO_PLAN = "There is no plan yet; write a prompt and press “Plan layout” first."
 STALE = "The prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
 
 # On a narrow page the steps stand below each other: show the one that something happens in.
 SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (innerWidth < 760) document.getElementById("%s").scrollIntoView({ behavior: calm ? "auto" : "smooth" }); }"""
-
-Values = tuple[Any, ...]
-
-
-def in_line(status: Any) -> dict[str, Any]:
-    """How an event of the page that computes is served: one at a time, its place in the line told on `status`."""
-    return {**PRIVATE, **MODEL, "show_progress": "minimal", "show_progress_on": status}
-
-
-def skips(n: int) -> Values:
-    """n outputs left as they are."""
-    return tuple(gr.skip() for _ in range(n))
-
-
-def seed_for(seed: Any, randomise: bool) -> int:
-    """The seed to use: a fresh random one, or the one in the field (0 when it is empty)."""
-    return secrets.randbelow(MAX_RANDOM) if randomise else int(seed or 0)
-
-
-def sentence_of(error: Exception) -> str:
-    """What the visitor is told; a `gr.Error` comes from the lender of the GPU, for example that the quota is spent."""
-    if isinstance(error, gr.Error):
-        return str(error.message)
-    return str(error) if isinstance(error, UserError) else GENERAL
-
-
-def warn(error: Exception) -> str:
-    """Tell the visitor in one sentence, log what is unexpected, and return the sentence."""
-    sentence = sentence_of(error)
-    if sentence == GENERAL:
-        log.error("unexpected error in a handler", exc_info=error)
-    gr.Warning(sentence, title="Please check")
-    return sentence
 
 
 class Handlers:
@@ -230,7 +191,7 @@ class Handlers:
                         yield self.finished(layout, settings, report, time.perf_counter() - began)
                     elif time.perf_counter() - shown >= PREVIEW_S or report.step == 0:
                         shown = time.perf_counter()
-                        picture = render.stage(report.images, alt=_alt(layout)) if report.images else gr.skip()
+                        picture = render.stage(report.images, alt=render.alt(layout)) if report.images else gr.skip()
                         yield (picture, render.progress(report), *skips(3))
         except Exception as e:
             yield (gr.skip(), render.message("Not drawn", warn(e)), gr.skip(), gr.Button(interactive=False), gr.skip())
@@ -244,7 +205,7 @@ class Handlers:
             for k, image in enumerate(report.images)
         ]
         return (
-            render.stage(uris=uris, alt=_alt(layout), seed=seed),
+            render.stage(uris=uris, alt=render.alt(layout), seed=seed),
             render.done(seconds, len(uris), settings["steps"], seed),
             seed,
             gr.Button(interactive=False),
@@ -360,11 +321,6 @@ class Handlers:
             return skips(VIEW + 1)
 
 
-def _alt(layout: Layout) -> str:
-    texts = ", ".join(f"“{t.text}”" for t in layout.texts)
-    return f"Picture drawn from: {layout.prompt}" if layout.prompt else f"Picture with the texts {texts}"
-
-
 def _index(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
@@ -417,6 +373,7 @@ class Page:
     draw: gr.Button
     stop: gr.Button
     about: gr.Button
+    read: readback.Part
     settings: components.Settings
     chooser: gr.Dropdown
     adders: dict[str, gr.Button]
@@ -454,9 +411,11 @@ def _page() -> Page:
             two = _plan_card()
         with gr.Column(elem_classes="card", elem_id="step-3"):
             three = _draw_card()
+        with gr.Column(elem_classes="card", elem_id="step-read"):
+            read = readback.Part(**three.pop("read"), **readback.card(), state=gr.State(None))
         with gr.Column(elem_classes="card", elem_id="step-edit"):
             four = _edit_card()
-    return Page(**one, **two, **three, **four, desk=desk)
+    return Page(**one, **two, **three, **four, read=read, desk=desk)
 
 
 def _prompt_card() -> dict[str, Any]:
@@ -519,14 +478,14 @@ def _element_tools() -> dict[str, Any]:
 
 def _draw_card() -> dict[str, Any]:
     components.heading(3, "Draw", "step by step, from the plan")
-    stage = gr.HTML(render.stage(), js_on_load=None, elem_id="stage")
+    stage = readback.stage()
     status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status", elem_classes=LINE)
     with gr.Row(elem_classes="row-tools"):
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
     about = gr.Button("Ask about the picture", size="sm", elem_id="ask-about")
-    settings = components.settings()
-    return {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "settings": settings}
+    made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "read": readback.summary()}
+    return {**made, "settings": components.settings()}
 
 
 def _edit_card() -> dict[str, Any]:
@@ -574,6 +533,7 @@ def _wire_draw(page: Page, do: Handlers) -> None:
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)
     page.stop.click(None, None, None, cancels=[drawing, both], **PRIVATE)  # first: one follows the other
     page.stop.click(do.stops.stopped, None, [page.status, page.stop], trigger_mode="multiple", **PRIVATE)
+    readback.wire(page.read, page.stage, readback.Readings(do.backend), [drawing, both])
 
 
 def _wire_edits(page: Page, do: Handlers) -> None:
@@ -603,20 +563,22 @@ def _adder(do: Handlers, kind: Any) -> Callable[[Desk, bool], Values]:
 
 
 def _public_api(page: Page, do: Api) -> None:
-    """The four public functions, on hidden components with files and JSON as results."""
+    """The five public functions, on hidden components with files and JSON as results."""
     s = page.settings
     how = [s.seed, s.images, s.steps, s.guidance, s.start]
     with gr.Column(visible=False):
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
-        pictures = gr.Gallery(label="pictures", format="png")
+        pictures, best_of = gr.Gallery(label="pictures", format="png"), gr.Number(1, label="best_of", precision=0)
+        image = components.unopened(gr.Image(label="image"))
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")
     button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)
     button.click(do.draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
     button.click(
         do.generate,
-        [page.prompt, *how, s.variety, *ablations],
+        [page.prompt, *how, s.variety, *ablations, best_of],
         [pictures, result],
         api_name="generate",
         **MODEL,
     )
+    button.click(do.read_back, [image, layout], result, api_name="read_back", **MODEL)

@@ -6,8 +6,6 @@ of the session, and what is shown is drawn from it again.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import logging
 import re
@@ -28,8 +26,8 @@ from pipelines.errors import BadImage, BadPrompt
 from pipelines.vlsa.types import Message, Reply, View
 from ui import components, render
 from ui.backend import WAIT_S, Backend
-from ui.stops import Stops, session_of
-from ui.vlad_tab import skips, warn
+from ui.handling import session_of, skips, warn
+from ui.stops import Stops
 
 log = logging.getLogger(__name__)
 End = Literal["", "stop", "length", "stopped"]
@@ -51,7 +49,6 @@ NO_WORDS = "(no words)"
 SAME = "temperature 0 gives the same answer each time; raise it under Advanced for another one"
 CUT = "cut at the length limit, raise it under Advanced"
 _JOINER = "\u2060"  # word joiner: no width, and no letter
-_PICTURE = re.compile(r'src="data:image/(?:png|jpeg);base64,([A-Za-z0-9+/=]+)"')
 
 
 # -- the conversation --------------------------------------------------------------------------------------------------
@@ -374,16 +371,14 @@ class Chat:
         return self.shown(conversation, view)
 
     def look_at_drawing(self, stage: str | None, conversation: Conversation, view: View | None) -> Values:
-        """Show the picture that was drawn last in the first tab; `stage` is what that tab shows of it."""
-        found = _PICTURE.findall(stage or "")
-        try:
-            if not found:
-                raise BadImage(NO_DRAWING)
-            data = base64.b64decode(found[0], validate=True)
-        except (BadImage, binascii.Error) as e:
-            warn(e if isinstance(e, BadImage) else BadImage(NO_DRAWING))
+        """Show the picture that was drawn last in the first tab, of several the chosen one; `stage` is what that tab
+        shows of it.
+        """
+        pictures, chosen = render.pictures(stage)
+        if not pictures:
+            warn(BadImage(NO_DRAWING))
             return same(view)
-        return self.look(data, conversation, view)
+        return self.look(pictures[chosen], conversation, view)
 
     def ask_about_drawing(self, stage: str | None, conversation: Conversation, view: View | None) -> Values:
         """As `look_at_drawing`, and open tab 2 where there is a picture. Gives view, picture, notes, chatbot, tabs."""

@@ -17,8 +17,9 @@ from pipelines.vlsa.types import Rebuilt, View
 from ui import render
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.stops import Stops, session_of
-from ui.vlad_tab import CAN_STOP, LINE, NO_STOP, PREVIEW_S, PRIVATE, in_line, seed_for, skips, warn
+from ui.handling import CAN_STOP, LINE, NO_STOP, PRIVATE, in_line, seed_for, session_of, skips, warn
+from ui.stops import Stops
+from ui.vlad_tab import PREVIEW_S
 from ui.vlsa_parts import Values, download, need, nothing_to_download, png
 
 OUT = 7  # outputs of Rebuild.run: slider, slider of the snapshot alone, status, results, seed, stop, file

@@ -11,7 +11,8 @@ import gradio as gr
 
 from ui import components, render
 from ui.api import Api
-from ui.vlad_tab import LINE, MODEL, PRIVATE, SHOW, in_line
+from ui.handling import LINE, MODEL, PRIVATE, in_line
+from ui.vlad_tab import SHOW
 from ui.vlsa_chat import Chat, Conversation
 
 QUESTIONS = (

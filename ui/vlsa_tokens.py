@@ -14,8 +14,9 @@ from pipelines.vlsa.types import CELLS, Predicted, Tokens, View
 from ui import render, theme
 from ui import vlsa_render as html
 from ui.backend import Backend
-from ui.stops import Stops, session_of
-from ui.vlad_tab import CAN_STOP, LINE, NO_STOP, PREVIEW_S, PRIVATE, in_line, skips, warn
+from ui.handling import CAN_STOP, LINE, NO_STOP, PRIVATE, in_line, session_of, skips, warn
+from ui.stops import Stops
+from ui.vlad_tab import PREVIEW_S
 from ui.vlsa_parts import Values, download, need, nothing_to_download, png
 
 OUT = 6  # outputs of TokenView.show and .predict: explorer, decoded, status, tokens, predicted, stop

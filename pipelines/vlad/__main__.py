@@ -29,6 +29,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument("--start", type=float, metavar="T0", help="how far the canvas is noised, 1 = pure noise")
     p.add_argument("--variety", type=float, help="spread of the sampled layout, 0 to 1")
     p.add_argument("--preset", default="mini")
+    p.add_argument("--read-back", action="store_true", help="read the images back: their words beside the layout's")
     p.add_argument("--no-ccm", action="store_true", help="ablation: the global embedding alone")
     p.add_argument("--no-hierarchical-guidance", action="store_true", help="ablation: no layout canvas")
     return p
@@ -70,8 +71,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         use_ccm=not args.no_ccm,
         hierarchical_guidance=not args.no_hierarchical_guidance,
     )
+    read = {"read_back": [r.to_dict() for r in vlad.read_back(layout, made.images)]} if args.read_back else {}
     timings = {**({"layout": planned} if planned is not None else {}), **made.timings_ms}
-    return {**report(made, write(made, args.out)), "timings_ms": timings, "peak_rss_mb": peak_rss_mb()}
+    return {**report(made, write(made, args.out)), **read, "timings_ms": timings, "peak_rss_mb": peak_rss_mb()}
 
 
 def write(made: Generation, out: Path) -> list[str]:

@@ -31,6 +31,7 @@ from pipelines.registry import (
     shown,
     tensors_bytes,
 )
+from pipelines.vlad.ocr import RapidReader
 
 M = TypeVar("M", bound=nn.Module)
 PARTS: dict[str, type[ModelMixin]] = {
@@ -107,13 +108,14 @@ def part_bytes(folder: Path) -> int:
 
 
 def register(registry: Registry, preset: Preset) -> Registry:
-    """Add "tokenizer", "text_encoder" and "vlad.<part>" for every part of a preset."""
+    """Add "tokenizer", "text_encoder", "ocr" and "vlad.<part>" for every part of a preset."""
     register_shared(registry, preset)
     folder = preset.folder
 
     def encoder_bytes() -> int:
         return pretrained_bytes(preset.text_encoder) + files_bytes(folder / "lora" / WEIGHTS)
 
+    registry.register("ocr", lambda dtype: RapidReader())  # its weights are in no file of ours, and small
     registry.register("vlad.encoder", lambda dtype: load_encoder(folder, preset.text_encoder, dtype), encoder_bytes)
     for name in PARTS:
         registry.register(f"vlad.{name}", partial(load_part, name, folder), partial(part_bytes, folder / name))

@@ -21,9 +21,12 @@ from pipelines.runtime import make_generator
 from pipelines.sampling import denoise, get_noise, guided
 from pipelines.types import KINDS, Element, Generation, Layout, Progress
 from pipelines.vlad import prompt as decomposition
+from pipelines.vlad import readback
+from pipelines.vlad.alignment import match_background, match_objects
 from pipelines.vlad.canvas import draw_canvas
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.planning import finish, make_layout, make_plan
+from pipelines.vlad.readback import ReadBack
 from pipelines.vlad.settings import checked
 from pipelines.vlad.sketches import Sketcher
 from pipelines.vlad.slots import cover, encode
@@ -136,13 +139,20 @@ class VladPipeline:
     @torch.inference_mode()
     def _compose(self, prompt: str, elements: Sequence[Element], use_ccm: bool) -> tuple[Tensor, Tensor]:
         """CCM's tokens (1, 1 + M, d) and pooled t (1, d), eq. (2)."""
-        phrases = [told_phrase(e) for e in elements]
+        return self._compose_all([prompt], [elements], use_ccm)
+
+    def _compose_all(
+        self, prompts: Sequence[str], elements: Sequence[Sequence[Element]], use_ccm: bool
+    ) -> tuple[Tensor, Tensor]:
+        """As `_compose` for B prompts with M elements each: tokens (B, 1 + M, d) and t (B, d)."""
+        phrases = list(dict.fromkeys(told_phrase(e) for parts in elements for e in parts))
+        places = [[phrases.index(told_phrase(e)) for e in parts] for parts in elements]
         with self.cache.use("tokenizer", "vlad.encoder", "vlad.ccm") as (tokenizer, encoder, ccm):
             device = _device(encoder)
-            ids, mask = tokens_of(tokenizer, [prompt or "a picture"])
+            ids, mask = tokens_of(tokenizer, [prompt or "a picture" for prompt in prompts])
             t_g = encoder.prompts(ids.to(device), mask.to(device))
-            t_i = embed_phrases(encoder, tokenizer, phrases)[None]
-            kinds = torch.tensor([[KINDS.index(e.kind) for e in elements]], device=device)
+            t_i = embed_phrases(encoder, tokenizer, phrases)[torch.tensor(places, device=device)]
+            kinds = torch.tensor([[KINDS.index(e.kind) for e in parts] for parts in elements], device=device)
             keep = torch.full_like(kinds, use_ccm, dtype=torch.bool)
             tokens, t = ccm(t_g, t_i, kinds, keep)
         return tokens, t
@@ -289,24 +299,57 @@ class VladPipeline:
             timings["decode"] = _ms(began)
         yield Progress("done", s.steps, s.steps, 0.0, finished), timings
 
-    # -- the aligned space ---------------------------------------------------------------------------------------------
+    # -- the aligned space, and reading back ---------------------------------------------------------------------------
 
     @torch.inference_mode()
     def similarity(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> np.ndarray:
         """Cosine similarity of composed prompts t and images v, eq. (3)'s space: (P, N) float32."""
-        rows = []
-        for text in prompts:
-            elements = [w.element for w in make_plan(self.understand(text)).wishes]
-            rows.append(self._compose(text, elements, True)[1])
+        elements = [[w.element for w in make_plan(self.understand(text)).wishes] for text in prompts]
+        rows = [self._compose(text, parts, True)[1] for text, parts in zip(prompts, elements, strict=True)]
         with self.cache.use("vlad.vision") as (vision,):
-            columns = [vision(to_batch([im]).to(_device(vision))) for im in images]
-        a = nn.functional.normalize(torch.cat(rows).float(), dim=-1)
-        b = nn.functional.normalize(torch.cat(columns).float(), dim=-1)
-        return (a @ b.T).cpu().numpy()
+            columns = [vision(to_batch([image]).to(_device(vision))) for image in images]
+        return _unit(torch.cat(rows)) @ _unit(torch.cat(columns)).T
+
+    def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
+        """What pictures say and show, compared with the layout that they were drawn from; one result for each
+        of pictures of one size.
+
+        Text recognition reads the words; the aligned encoders judge the whole picture, its objects and the colour of
+        its background, as far as `pipelines.vlad.alignment` says they can.
+
+        Raises:
+            CheckpointMissing: text recognition is not installed, or a part is absent.
+        """
+        with self.cache.use("ocr") as (reader,):
+            words = [reader.read(image) for image in images]
+        seen = self._seen(images)
+        whole = (seen @ self._composed([layout]).T)[:, 0]
+        objects = match_objects(layout, images, self.draft, self._seen)
+        grounds = match_background(layout, seen, self._composed)
+        return tuple(
+            readback.read_back(w, layout, (*g, *o), float(a))
+            for w, o, g, a in zip(words, objects, grounds, whole, strict=True)
+        )
+
+    @torch.inference_mode()
+    def _seen(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """v of pictures of one size, of length 1: (N, d) float32."""
+        with self.cache.use("vlad.vision") as (vision,):
+            return _unit(vision(to_batch(images).to(_device(vision))))
+
+    @torch.inference_mode()
+    def _composed(self, layouts: Sequence[Layout]) -> np.ndarray:
+        """t of layouts with equally many elements, of length 1: (P, d) float32."""
+        return _unit(self._compose_all([x.prompt for x in layouts], [x.elements for x in layouts], True)[1])
 
 
 def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
+
+
+def _unit(x: Tensor) -> np.ndarray:
+    """Rows of length 1 as float32."""
+    return nn.functional.normalize(x.float(), dim=-1).cpu().numpy()
 
 
 def _decode(autoencoder: Any, latent: Tensor) -> tuple[Image.Image, ...]:

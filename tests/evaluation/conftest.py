@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.ocr import Word
 from pipelines.errors import BadPrompt
 from pipelines.types import Box, Element, Generation, Layout
+from pipelines.vlad.ocr import Word
 
 QUOTED = re.compile(r"'([^']+)'")
 

@@ -32,7 +32,7 @@ def test_the_page_needs_no_torch(root: Path) -> None:
 def test_public_functions_have_names_types_and_words() -> None:
     page = demo.build(Backend(refuse))
     public = {f.api_name: f for f in page.fns.values() if f.api_visibility == "public"}
-    assert set(public) == {"understand", "plan", "draw", "generate", "ask", "reconstruct", "tokens"}
+    assert set(public) == {"understand", "plan", "draw", "generate", "read_back", "ask", "reconstruct", "tokens"}
     for block in public.values():
         assert block.fn.__name__ == block.api_name  # the name of the tool of the MCP server
         assert block.fn.__doc__ and "Args:" in block.fn.__doc__ and "return" in block.fn.__annotations__
