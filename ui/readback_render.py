@@ -95,8 +95,9 @@ def why_best(readings: Sequence[ReadBack], best: int) -> str:
     if len(first.stray) < len(after.stray):
         return f"Picture {best + 1} is the best: {_stray_words(first)}, {rest} at least {len(after.stray)}."
     same = "The texts read alike" if first.texts else "There is no text to compare"
-    if first.alignment > after.alignment:
-        numbers = f"{first.alignment:.3f} against {after.alignment:.3f}"
+    if rank(first) < rank(after):
+        digits = 3 if f"{first.alignment:.3f}" != f"{after.alignment:.3f}" else 4
+        numbers = f"{first.alignment:.{digits}f} against {after.alignment:.{digits}f}"
         return f"{same}, and picture {best + 1} is nearest to the prompt ({numbers})."
     return f"{same}, and no picture is nearer to the prompt than the first."
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import pipelines
-from evaluation import features, ocr, truths
+from evaluation import features, truths
 from evaluation import vlad as runner
 from evaluation.vlad import (
     ABLATIONS,
@@ -165,7 +165,7 @@ def test_true_posters_give_the_ceiling(pipe, reader, monkeypatch):
 
 def test_command_prints_the_summary_as_its_last_line(pipe, reader, tmp_path, find_words, monkeypatch, capsys):
     monkeypatch.setattr(pipelines, "load", lambda preset: pipe)
-    monkeypatch.setattr(ocr, "RapidReader", lambda engine: reader)
+    monkeypatch.setattr(runner, "RapidReader", lambda engine: reader)
     monkeypatch.setattr(runner, "quoted_words", find_words)
     monkeypatch.setattr(runner.Evaluation.__init__, "__defaults__", (find_words,))
     path = tmp_path / "p.txt"
