@@ -270,18 +270,14 @@ def plan_card(backend: Backend) -> dict[str, Any]:
 def table_card() -> dict[str, Any]:
     """Every number of the plan as a table, and JSON in and out, inside an open column."""
     components.heading(2, "Edit the plan", "every number of it; the boxes follow")
-    table = components.table()
-    gr.HTML(
-        '<p class="hint">Boxes run from x0, y0 (left, top) to x1, y1, each from 0 to 1. A colour is #rrggbb or a name,'
-        " a font is its id or a category such as serif. Locked elements stay where they are when you plan again.</p>",
-        js_on_load=None,
-    )
     with gr.Row(elem_classes="row-tools"):
         upload = gr.UploadButton("Import JSON", size="sm", file_types=[".json"], elem_id="import")
         export = gr.DownloadButton("Export JSON", size="sm", interactive=False, elem_id="export")
+    table = components.table()
     gr.HTML(
-        '<p class="hint">In a file, too, every box is [x0, y0, x1, y1] in this order, from 0 to 1: x to the right,'
-        " y down, the origin at the top left.</p>",
+        '<p class="hint">Here and in a file a box is [x0, y0, x1, y1], in this order: left, top, right, bottom, each'
+        " from 0 to 1, x to the right and y down. A colour is #rrggbb or a name, a font is its id or a category such as"
+        " serif. Locked elements stay as they are when you plan again.</p>",
         js_on_load=None,
     )
     return {"table": table, "upload": upload, "export": export}

@@ -103,7 +103,7 @@ def swatch(colour: str | None, beside: str = "") -> str:
 def notes(sentences: Iterable[str], kind: str = "soft") -> str:
     """Soft notes as a list; nothing when there are none."""
     items = "".join(f"<li>{esc(s)}</li>" for s in sentences)
-    return f'<ul class="notes {kind}" role="status">{items}</ul>' if items else ""
+    return f'<div role="status"><ul class="notes {kind}">{items}</ul></div>' if items else ""
 
 
 # -- the plan ----------------------------------------------------------------------------------------------------------
@@ -128,7 +128,8 @@ def plan(
     """
     band = '<div class="band" hidden></div>'  # what is being drawn by `static/editor.js`
     if layout is None or canvas is None:
-        empty = '<p class="empty">The plan appears here:<br>boxes first, before any picture.</p>'
+        says = "The plan appears here:<br>boxes first, before any picture.<br>Or choose a tool and draw one."
+        empty = f'<p class="empty">{says}</p>'
         return sheet(empty + band, "plan")
     about = warned or {}
     order = sorted(range(len(layout.elements)), key=lambda i: KINDS.index(layout.elements[i].kind))

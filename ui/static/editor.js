@@ -207,6 +207,11 @@ element.addEventListener('pointerdown', (e) => {
   at(drag.i).focus({ preventScroll: true });
 });
 
+/* Not every browser heeds touch-action inside SVG: where a finger moves something, the page must not scroll. */
+for (const type of ['touchstart', 'touchmove']) {
+  element.addEventListener(type, (e) => { if (drag && drag.mode !== 'tap' && e.cancelable) e.preventDefault(); }, { passive: false });
+}
+
 element.addEventListener('pointermove', (e) => {
   if (!drag || e.pointerId !== drag.id || drag.mode === 'tap') return;
   if (drag.mode === 'draw') {
@@ -263,7 +268,9 @@ function stop() {  // a drag that comes to nothing
 }
 
 element.addEventListener('pointercancel', stop);
-element.addEventListener('lostpointercapture', (e) => { if (drag && drag.id === e.pointerId) stop(); });
+element.addEventListener('lostpointercapture', (e) => {  // of `element`: a finger leaves its own target first
+  if (e.target === element && drag && drag.id === e.pointerId) stop();
+});
 window.addEventListener('resize', () => grips());
 
 // -- keys ----------------------------------------------------------------------------------------------------------
@@ -366,6 +373,7 @@ element.addEventListener('focusout', () => setTimeout(() => {
 // -- buttons and fields --------------------------------------------------------------------------------------------
 
 element.addEventListener('click', (e) => {
+  if (e.target === combo()) e.target.select();  // what is typed replaces the name
   const b = e.target.closest('button');
   if (!b || b.getAttribute('aria-disabled') === 'true') return;
   if (b.dataset.tool) toolButton(b.dataset.tool);
@@ -412,12 +420,15 @@ const combo = () => one('[role=combobox]');
 const options = () => all('.combo [role=option]').filter((o) => !o.hidden);
 const active = () => one('.combo .active');
 
+let listing = false;  // whether the list is open
+
 function open(words) {  // with the fonts whose name or category has all the words
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   all('.combo [role=option]').forEach((o) => { o.hidden = !wanted.every((w) => o.dataset.words.includes(w)); });
   all('.combo [role=group]').forEach((g) => { g.hidden = !g.querySelector('[role=option]:not([hidden])'); });
-  one('.combo .list').hidden = options().length === 0;
-  combo().setAttribute('aria-expanded', String(options().length > 0));
+  listing = options().length > 0;
+  one('.combo .list').hidden = !listing;
+  combo().setAttribute('aria-expanded', String(listing));
   highlight(words ? options()[0] : one('.combo [aria-selected=true]'));
 }
 
@@ -431,6 +442,7 @@ function highlight(option) {
 }
 
 function close() {
+  listing = false;
   const list = one('.combo .list');
   if (!list) return;
   list.hidden = true;
@@ -466,7 +478,7 @@ element.addEventListener('mousedown', (e) => {
   const option = e.target.closest('.combo [role=option]');
   if (e.target.closest('.combo .list')) e.preventDefault();  // the field keeps the focus
   if (option) setFont(option);
-  else if (e.target === combo()) { open(''); setTimeout(() => combo().select()); }
+  else if (e.target === combo()) open('');
 });
 
 element.addEventListener('focusout', (e) => {
@@ -500,7 +512,7 @@ if (stage) new MutationObserver(() => { if (backdrop === 'picture') picture(); }
 function land() {  // the focus, where the last act wants it
   const count = boxes().length;
   const wanted = follow === 'box' && chosen >= 0 ? chosen : hold;
-  const free = document.activeElement === document.body || group(document.activeElement) || follow === 'text';
+  const free = follow || document.activeElement === document.body || group(document.activeElement);
   if (follow === 'text' && chosen >= 0 && one('textarea[data-field=text]')) {
     one('textarea[data-field=text]').focus();
     one('textarea[data-field=text]').select();
@@ -521,7 +533,8 @@ function answered() {
   all('[data-tool]').forEach((b) => b.setAttribute('aria-pressed', String(b.dataset.tool === tool)));
   tell(said.startsWith('Element') ? '' : said);
   sync();
-  close();
+  if (listing && combo() && document.activeElement === combo()) open(combo().value === combo().dataset.value ? '' : combo().value);
+  else close();
   grips();
   land();
 }
