@@ -85,7 +85,7 @@ def _tools() -> str:
 
 
 def _icon(path: str) -> str:
-    return f'<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path fill-rule="evenodd" d="{path}"/></svg>'
+    return f'<i class="icon" aria-hidden="true" style="clip-path:path(evenodd,\'{path}\')"></i>'
 
 
 def _backdrop() -> str:
