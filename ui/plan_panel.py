@@ -62,7 +62,7 @@ def editor(
     plan = render.plan(layout, canvas, named=named, selected=chosen, warned=about)
     return (
         f'<div class="editor" data-chosen="{-1 if chosen is None else chosen}" data-turn="{turn}">{_tools()}{plan}'
-        f"{_backdrop()}{_steps(desk)}{_panel(layout, chosen, fonts)}</div>"
+        f'<p class="tell hint" role="status"></p>{_backdrop()}{_steps(desk)}{_panel(layout, chosen, fonts)}</div>'
     )
 
 
@@ -78,10 +78,7 @@ def _tools() -> str:
         f' aria-pressed="{"true" if tool == "select" else "false"}">{_icon(icon)}{name}</button>'
         for tool, (name, icon, does) in TOOLS.items()
     )
-    return (
-        f'<div class="bar tools"><div class="seg" role="toolbar" aria-label="Tools">{buttons}</div></div>'
-        '<p class="tell hint" role="status"></p>'
-    )
+    return f'<div class="bar tools"><div class="seg" role="toolbar" aria-label="Tools">{buttons}</div></div>'
 
 
 def _icon(path: str) -> str:
