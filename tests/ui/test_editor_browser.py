@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.browser
-WAIT = 12_000  # ms
+WAIT = 60_000  # ms
 LAYOUT = {
     "prompt": "A badge with a star that says 'Hello'",
     "elements": [
