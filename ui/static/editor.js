@@ -497,15 +497,17 @@ function setBackdrop(name) {
   if ((name === 'draft') !== (before === 'draft')) { flush(); trigger('backdrop', { draft: name === 'draft' }); }
 }
 
-function picture() {  // the picture that was drawn last, from the sheet beside
-  const image = document.querySelector('#stage img');
+function picture() {  // the picture that was drawn last (the chosen one of several), from the sheet beside
+  const grid = document.querySelector('#stage .grid'), figures = grid ? grid.querySelectorAll('figure') : [];
+  const figure = figures[Number(grid && grid.dataset.chosen) || 0] || document.querySelector('#stage');
+  const image = figure && figure.querySelector('img');
   element.style.setProperty('--picture', image && backdrop === 'picture' ? `url("${image.src}")` : 'none');
   if (backdrop === 'picture' && !image) tell('No picture has been drawn yet; press Draw to get one.');
   else if (said.startsWith('No picture')) tell('');
 }
 
 const stage = document.querySelector('#stage');
-if (stage) new MutationObserver(() => { if (backdrop === 'picture') picture(); }).observe(stage, { childList: true, subtree: true, attributes: true, attributeFilter: ['src'] });
+if (stage) new MutationObserver(() => { if (backdrop === 'picture') picture(); }).observe(stage, { childList: true, subtree: true, attributes: true, attributeFilter: ['src', 'data-chosen'] });
 
 // -- what the server answers ---------------------------------------------------------------------------------------
 
