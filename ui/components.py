@@ -1,4 +1,4 @@
-"""Gradio components that the tabs share: settings with their limits, the table, the choice of an element."""
+"""Gradio components that the tabs share: settings with their limits, the table, the plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from pipelines.types import Layout
 from pipelines.vlad.settings import DEFAULTS, LIMITS
 from pipelines.vlsa import settings as chat_limits
 from ui import editing, render, theme
@@ -116,38 +115,14 @@ def table() -> gr.Dataframe:
     )
 
 
-def choices(layout: Layout | None) -> list[tuple[str, int]]:
-    """(label, index) of each element, for the dropdown."""
-    if layout is None:
-        return []
-    return [(f"{i} · {e.kind} · {e.text or e.style}"[:60], i - 1) for i, e in enumerate(layout.elements, 1)]
-
-
-def chooser(layout: Layout | None = None, selected: int | None = None) -> gr.Dropdown:
-    """The dropdown that names the element for the buttons beside it."""
-    options = [("Choose an element", -1), *choices(layout)]
-    known = selected is not None and 0 <= selected < len(options) - 1
-    return gr.Dropdown(
-        choices=options,
-        value=selected if known else -1,
-        label="Element",
-        show_label=False,
-        container=False,
-        elem_id="element",
-        elem_classes="grow",
-        interactive=True,
-        filterable=False,
-    )
-
-
 def heading(number: int, title: str, hint: str) -> gr.HTML:
     """A numbered heading."""
     return gr.HTML(render.step_heading(number, title, hint), js_on_load=None)
 
 
 def boxes(value: str) -> gr.HTML:
-    """The plan whose boxes can be dragged; it triggers `apply` with index and box, and `select` with index."""
-    return gr.HTML(value, js_on_load=theme.script("boxes.js"), elem_id="plan")
+    """The plan editor. It triggers `apply` with an action and what it needs, `backdrop` with draft, and `replan`."""
+    return gr.HTML(value, js_on_load=theme.script("editor.js"), elem_id="plan")
 
 
 # -- tab 2 -------------------------------------------------------------------------------------------------------------

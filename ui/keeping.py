@@ -24,8 +24,9 @@ from pipelines.errors import BadLayout, UserError
 from pipelines.types import FULL, Element, Layout
 from pipelines.vlad.settings import DEFAULTS, checked
 from ui import editing, render
-from ui.backend import Backend
 from ui.editing import Desk
+from ui.handling import Values, skips, warn
+from ui.plan_editor import VIEW, Editor
 
 NUMBERS = ("seed", "images", "steps", "guidance", "start", "variety")
 SWITCHES = ("without_ccm", "without_guidance")
@@ -41,8 +42,6 @@ FROM_LINK = "This plan came with the link; press Draw to draw it, the same pictu
 FROM_PICTURE = "The plan and the settings of this picture are back; press Draw and the same picture comes out."
 FROM_BEFORE = "Your last plan and settings are back, from this browser; plan again to replace them."
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -162,111 +161,87 @@ def unpack(packed: str) -> Work:
 # -- a file ------------------------------------------------------------------------------------------------------------
 
 
-def read(path: str | None) -> tuple[Work, bool]:
-    """The work in an uploaded file, and whether it was a picture; PNG or JSON, by content and not by name.
+def of_picture(path: str | None) -> Work | None:
+    """The work inside an uploaded PNG file; None where the file is no PNG, by content and not by name.
 
     Raises:
-        BadLayout, BadSetting: no file, too large, neither of the two, or nothing of ours inside.
+        BadLayout, BadSetting: larger than MAX_PNG, or nothing of ours inside.
     """
     if not path:
-        raise BadLayout("No file arrived; choose an exported layout or a downloaded picture again.")
+        return None
     file = Path(path)
     with file.open("rb") as opened:
-        picture = opened.read(len(SIGNATURE)) == SIGNATURE
-    if file.stat().st_size > (MAX_PNG if picture else MAX_JSON):
-        raise BadLayout(f"The layout file is larger than {8 if picture else 1} MB; {FORM}.")
-    return (Work.from_picture(_info(file)), True) if picture else (Work.from_dict(_json(file)), False)
-
-
-def _info(file: Path) -> Any:
-    """The text "vlad" of a PNG file as data."""
+        if opened.read(len(SIGNATURE)) != SIGNATURE:
+            return None
+    if file.stat().st_size > MAX_PNG:
+        raise BadLayout("The picture is larger than 8 MB; only pictures that were downloaded from this page work here.")
     try:
         with Image.open(file, formats=["PNG"]) as image:
             text = getattr(image, "text", {}).get("vlad", "")
-        return json.loads(text) if len(text) <= MAX_JSON else None
+        return Work.from_picture(json.loads(text) if len(text) <= MAX_JSON else None)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, RecursionError) as e:
         raise BadLayout(NO_PLAN_INSIDE) from e
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text("utf-8-sig"))
-    except UnicodeDecodeError as e:
-        raise BadLayout(f"The layout file is neither a PNG picture nor UTF-8 text; {FORM}.") from e
-    except (ValueError, RecursionError) as e:
-        raise BadLayout(f"The layout file is not valid JSON ({e}); {FORM}.") from e
 
 
 # -- handlers ----------------------------------------------------------------------------------------------------------
 
 SETTINGS = len(NUMBERS) + len(SWITCHES)
+RESTORED = VIEW + 1 + SETTINGS + 2  # outputs: view, prompt, settings, randomise, note
 
 
 class Keeper:
     """Keeping and bringing back; nothing here keeps state of a visitor.
 
     Args:
-        backend: for the warnings and fonts of a plan that comes back.
-        view: (desk, selected, draft) -> the outputs that show a desk, as `Handlers.view`.
-        warn: tells the visitor what is wrong, as `vlad_tab.warn`.
+        editor: shows a plan, and reads layouts from JSON.
     """
 
-    def __init__(
-        self, backend: Backend, view: Callable[[Desk, int | None, bool], Values], warn: Callable[[Exception], str]
-    ) -> None:
-        self.backend, self.view, self.warn = backend, view, warn
+    def __init__(self, editor: Editor) -> None:
+        self.editor, self.backend = editor, editor.backend
 
-    def keep(self, prompt: str, desk: Desk, *values: Any) -> tuple[Any, str]:
+    def keep(self, prompt: str, desk: Desk, *values: Any) -> tuple[Any, Any]:
         """What the browser remembers, and the link; `values` are those of NUMBERS and SWITCHES, in that order."""
         try:
             named = dict(zip((*NUMBERS, *SWITCHES), values, strict=True))
             told = {k: v for k, v in named.items() if v is not None and v != DEFAULTS.get(k, False)}
             work = Work(prompt[:MAX_PROMPT], desk.layout, settings_of(told))
         except UserError:
-            return gr.skip(), gr.skip()  # a setting is being typed: what was kept before stays
+            return skips(2)  # type: ignore[return-value]  # a setting is being typed: what was kept before stays
         return work.to_dict(), link(work)
 
     def arrived(self, kept: Any, draft: bool, request: gr.Request | None = None) -> Values:
         """The page opens: a work from its address, else from the browser. Gives the RESTORED outputs."""
         query = dict(request.query_params) if request is not None else {}
         if PARAMETER in query:
-            return self.told(lambda: unpack(str(query[PARAMETER])), Desk(), draft, FROM_LINK)
+            return self._guarded(lambda: self.restored(unpack(str(query[PARAMETER])), Desk(), draft, FROM_LINK))
         if not isinstance(kept, Mapping) or not kept.get("layout"):
-            return self.nothing()
+            return skips(RESTORED)
         try:
             return self.restored(Work.from_dict(kept), Desk(), draft, FROM_BEFORE)
         except UserError:
-            return self.nothing()  # kept by an older version: the page opens as for a new visitor
+            return skips(RESTORED)  # kept by an older version: the page opens as for a new visitor
 
     def opened(self, path: str | None, desk: Desk, draft: bool) -> Values:
-        """A layout or a picture is brought back. Gives the RESTORED outputs; a bad file keeps everything."""
+        """A picture or a layout is brought back. Gives the RESTORED outputs; a bad file keeps everything."""
 
         def bring() -> Values:
-            work, picture = read(path)
-            if picture:
+            work = of_picture(path)
+            if work is not None:
                 return self.restored(work, desk, draft, FROM_PICTURE)
-            return self.restored(dataclasses.replace(work, settings={}), desk, draft, "")
+            loaded = self.editor.load(path, desk, draft)
+            return *loaded, *skips(SETTINGS + 1), "" if isinstance(loaded[0], Desk) else gr.skip()
 
         return self._guarded(bring)
-
-    def told(self, make: Callable[[], Work], desk: Desk, draft: bool, note: str) -> Values:
-        """The RESTORED outputs of a work that may be refused."""
-        return self._guarded(lambda: self.restored(make(), desk, draft, note))
 
     def _guarded(self, bring: Callable[[], Values]) -> Values:
         try:
             return bring()
         except Exception as e:
-            self.warn(e)
-            return self.nothing()
-
-    def nothing(self) -> Values:
-        """The RESTORED outputs that leave everything as it is."""
-        views = len(self.view(Desk(), None, False))
-        return tuple(gr.skip() for _ in range(views + 1 + SETTINGS + 2))
+            warn(e)
+            return skips(RESTORED)
 
     def restored(self, work: Work, desk: Desk, draft: bool, note: str) -> Values:
-        """View, prompt, NUMBERS, SWITCHES, randomise and a note of a work; without settings those stay.
+        """View, prompt, NUMBERS, SWITCHES, randomise and a note of a work.
 
         Raises:
             BadLayout: the plan asks for a font that is not installed.
@@ -274,10 +249,8 @@ class Keeper:
         if work.layout is not None:
             layout = editing.checked(work.layout, self.backend.fonts())
             desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
-        shown = self.view(desk, None, draft and self.backend.ready)
         values = [work.settings.get(k, DEFAULTS.get(k, False)) for k in (*NUMBERS, *SWITCHES)]
-        settings = [*values, False] if note else [gr.skip()] * (SETTINGS + 1)
-        return (*shown, work.prompt or gr.skip(), *settings, render.notes([note]) if note else "")
+        return (*self.editor.view(desk, None, draft), work.prompt or gr.skip(), *values, False, render.notes([note]))
 
 
 def link(work: Work) -> str:

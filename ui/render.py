@@ -108,14 +108,19 @@ def swatch(colour: str | None, beside: str = "") -> str:
 def notes(sentences: Iterable[str], kind: str = "soft") -> str:
     """Soft notes as a list; nothing when there are none."""
     items = "".join(f"<li>{esc(s)}</li>" for s in sentences)
-    return f'<ul class="notes {kind}" role="status">{items}</ul>' if items else ""
+    return f'<div role="status"><ul class="notes {kind}">{items}</ul></div>' if items else ""
 
 
 # -- the plan ----------------------------------------------------------------------------------------------------------
 
 
 def plan(
-    layout: Layout | None, canvas: Image.Image | None = None, *, named: bool = True, selected: int | None = None
+    layout: Layout | None,
+    canvas: Image.Image | None = None,
+    *,
+    named: bool = True,
+    selected: int | None = None,
+    warned: Mapping[int, Sequence[str]] | None = None,
 ) -> str:
     """The plan as an SVG with a ruler, or an empty sheet.
 
@@ -124,14 +129,22 @@ def plan(
         canvas: the planned colours, shapes and letters as a picture, below the boxes.
         named: whether the boxes of objects carry their name.
         selected: index of the element that stands out.
+        warned: index of an element -> notes about it; its box carries a warning sign.
     """
+    band = '<div class="band" hidden></div>'  # what is being drawn by `static/editor.js`
     if layout is None or canvas is None:
-        return sheet('<p class="empty">The plan appears here:<br>boxes first, before any picture.</p>', "plan")
+        says = "The plan appears here:<br>boxes first, before any picture.<br>Or choose a tool and draw one."
+        empty = f'<p class="empty">{says}</p>'
+        return sheet(empty + band, "plan")
+    about = warned or {}
     order = sorted(range(len(layout.elements)), key=lambda i: KINDS.index(layout.elements[i].kind))
-    boxes = "".join(_box(i, layout.elements[i], i == selected, named) for i in order)
+    boxes = "".join(_box(i, layout.elements[i], i == selected, named, about.get(i, ())) for i in order)
     label = f"Plan with {len(layout.elements)} elements"
-    svg = f'<svg viewBox="0 0 {SIZE} {SIZE}" role="group" aria-label="{label}">{_picture(canvas)}{boxes}</svg>'
-    return sheet(svg, "plan") + _legend(layout)
+    svg = (
+        f'<svg viewBox="0 0 {SIZE} {SIZE}" role="group" aria-label="{label}">{_picture(canvas)}{boxes}'
+        '<g class="guides" aria-hidden="true"></g><g class="grips" aria-hidden="true"></g></svg>'
+    )
+    return sheet(svg + band, "plan") + _legend(layout)
 
 
 def sheet(inside: str, kind: str) -> str:
@@ -144,24 +157,37 @@ def sheet(inside: str, kind: str) -> str:
 
 
 def _picture(image: Image.Image) -> str:
-    return f'<image href="{data_uri(image, "jpeg")}" width="{SIZE}" height="{SIZE}" preserveAspectRatio="none"/>'
+    uri = data_uri(image, "jpeg")
+    return f'<image class="ground" href="{uri}" width="{SIZE}" height="{SIZE}" preserveAspectRatio="none"/>'
 
 
-def _box(i: int, e: Element, selected: bool, named: bool) -> str:
-    """The outline of an element with its number; dragged and resized by `static/boxes.js`, by pointer or arrow keys."""
+def _box(i: int, e: Element, selected: bool, named: bool, warnings: Sequence[str] = ()) -> str:
+    """The outline of an element with its number; `static/editor.js` moves and resizes it by pointer or keys."""
     x, y, w, h = _units(e)
     where = ",".join(f"{v:.4f}" for v in e.box.as_list())
     about = f"{i + 1}: {e.kind} {e.text}, box {where.replace(',', ', ')}" + (", locked" if e.locked else "")
+    said = esc(" ".join([about, *(f"Note: {w}" for w in warnings)]))
     fixed = e.locked or e.kind == "background"
-    classes = f"box k-{e.kind}{' on' if selected else ''}{' fixed' if fixed else ''}"
+    state = f"{' on' if selected else ''}{' fixed' if fixed else ''}{' locked' if e.locked else ''}"
     place = f'x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"'
-    name = f'<text class="name" x="{x + w / 2:.1f}" y="{y + h / 2 + 5:.1f}">{esc(e.text[:18])}</text>'
-    handle = f'<rect class="handle" x="{x + w - 9:.1f}" y="{y + h - 9:.1f}" width="18" height="18" rx="4"/>'
+    pressed = "true" if selected else "false"
     return (
-        f'<g class="{classes}" data-i="{i}" data-box="{where}" tabindex="0" role="button" aria-label="{esc(about)}">'
-        f'<title>{esc(about)}</title><rect class="halo" {place}/><rect class="edge" {place}/>'
-        f"{name if named and e.kind == 'object' else ''}{_tag(i, e, x, y)}{'' if fixed else handle}</g>"
+        f'<g class="box k-{e.kind}{state}" data-i="{i}" data-box="{where}" tabindex="0" role="button"'
+        f' aria-pressed="{pressed}" aria-label="{said}"><title>{said}</title>'
+        f'<rect class="halo" {place}/><rect class="edge" {place}/>'
+        f"{_name(e, named, x + w / 2, y + h / 2, w)}{_tag(i, e, x, y, bool(warnings))}</g>"
     )
+
+
+def _name(e: Element, named: bool, x: float, y: float, width: float) -> str:
+    """What an element is, in the middle of its box; "spare" where the canvas shows it already."""
+    if e.kind == "background":
+        return ""
+    short = e.text or e.style
+    room = max(4, int(width / 9))
+    short = short if len(short) <= room else short[: room - 1] + "…"
+    kind = "name" if named and e.kind == "object" else "name spare"
+    return f'<text class="{kind}" x="{x:.1f}" y="{y + 5:.1f}">{esc(short)}</text>'
 
 
 def _units(e: Element) -> tuple[float, float, float, float]:
@@ -171,17 +197,22 @@ def _units(e: Element) -> tuple[float, float, float, float]:
     return x + inset, y + inset, w - 2 * inset, h - 2 * inset
 
 
-def _tag(i: int, e: Element, x: float, y: float) -> str:
-    """The number at the top left corner, with a lock where the element is locked."""
-    top = y if e.kind in ("background", "panel") or y < 24 else y - 22
+def _tag(i: int, e: Element, x: float, y: float, warned: bool) -> str:
+    """The number at the top left corner; a lock where the element is locked, a sign where a note is about it."""
+    inside = e.kind in ("background", "panel") or y < 24
+    top = y if inside else y - 22
     wide = 26 + 9 * (i > 8) + 15 * e.locked
     lock = f'<path class="lock" transform="translate({x + wide - 19:.1f} {top + 3:.1f})" d="{LOCK}"/>'
+    sign = f'<path class="warn" transform="translate({x + wide + 3:.1f} {top + 2:.1f})" d="{SIGN}"/>'
     return (
+        f'<g class="tag{" in" if inside else ""}">'
         f'<rect class="chip" x="{x - 1:.1f}" y="{top:.1f}" width="{wide}" height="22"/>'
-        f'<text class="no" x="{x + 12 + 4 * (i > 8):.1f}" y="{top + 16.5:.1f}">{i + 1}</text>{lock if e.locked else ""}'
+        f'<text class="no" x="{x + 12 + 4 * (i > 8):.1f}" y="{top + 16.5:.1f}">{i + 1}</text>'
+        f"{lock if e.locked else ''}{sign if warned else ''}</g>"
     )
 
 
+SIGN = "M10 0 20 18H0zM9 6h2v6H9zm0 8h2v2H9z"  # a triangle with an exclamation mark cut out
 LOCK = "M3 7V5a4 4 0 0 1 8 0v2h1v8H2V7zm2 0h4V5a2 2 0 0 0-4 0z"
 
 

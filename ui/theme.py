@@ -159,8 +159,8 @@ def _buttons() -> dict[str, str]:
 
 
 def css() -> str:
-    """The style sheet of the page: what both tabs share, then the views of tab 2."""
-    return "\n".join((STATIC / name).read_text("utf-8") for name in ("style.css", "vlsa.css"))
+    """The style sheet of the page: what both tabs share, the plan editor, the views of tab 2."""
+    return "\n".join((STATIC / name).read_text("utf-8") for name in ("style.css", "editor.css", "vlsa.css"))
 
 
 def script(name: str) -> str:

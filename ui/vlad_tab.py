@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,24 +13,21 @@ from typing import Any
 import gradio as gr
 
 from pipelines.errors import BadLayout, UserError
-from pipelines.types import KINDS, Layout, Progress
-from ui import components, editing, readback, render
+from pipelines.types import Layout, Progress
+from ui import components, plan_editor, readback, render, theme
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
 from ui.handling import CAN_STOP, LINE, MODEL, NO_STOP, PRIVATE, Values, in_line, seed_for, session_of, skips, warn
+from ui.keeping import Keeper
+from ui.plan_editor import NO_PLAN, VIEW, Editor, Part
 from ui.stops import Stops, queued
 
 log = logging.getLogger(__name__)
-ECHO_S = 1.5  # seconds in which the same refusal of a table is told once
-KEEP_S = 3600  # seconds that an exported layout stays on the disk
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
-MAX_FILE = 1 << 20  # bytes of an imported layout
 MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
-VIEW = 6  # outputs of Handlers.view: desk, plan, notes, table, chooser, export
 DRAWN = 5  # outputs of Handlers.draw: stage, status, seed, stop, draw
 EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, colours, the background."
-NO_PLAN = "There is no plan yet; write a prompt and press “Plan layout” first."
 STALE = "The prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
 
 # On a narrow page the steps stand below each other: show the one that something happens in.
@@ -51,51 +45,14 @@ class Handlers:
 
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         self.backend = backend
+        self.editor = Editor(backend, folder)
         self.stops = Stops("Draw")
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="vlad-layouts-"))
 
     # -- showing ------------------------------------------------------------------------------------------------------
 
     def view(self, desk: Desk, selected: int | None = None, draft: bool = False) -> Values:
-        """desk, plan, notes, table, chooser and export of a desk, in the order of the outputs."""
-        layout = desk.layout
-        return (
-            desk,
-            self.plan_html(desk, selected, draft),
-            render.notes(layout.warnings) if layout else "",
-            editing.rows_of(layout),
-            components.chooser(layout, selected),
-            self.export(layout),
-        )
-
-    def plan_html(self, desk: Desk, selected: int | None, draft: bool) -> str:
-        """The plan as SVG over its colours, with sketched objects where the draft is wanted and can be made."""
-        layout = desk.layout
-        if layout is None:
-            return render.plan(None)
-        if draft:
-            try:
-                return render.plan(layout, self.backend.draft(layout), named=False, selected=selected)
-            except UserError:
-                pass  # the weights are not there, as the page says already: the flat plan serves
-            except Exception as e:
-                warn(e)
-        return render.plan(layout, self.backend.canvas(layout), selected=selected)
-
-    def export(self, layout: Layout | None) -> Any:
-        """The download button with the layout as a JSON file."""
-        if layout is None:
-            return gr.DownloadButton(value=None, interactive=False)
-        self.tidy()
-        path = Path(tempfile.mkdtemp(dir=self.folder)) / "layout.json"
-        path.write_text(json.dumps(layout.to_dict(), indent=1, ensure_ascii=False), "utf-8")
-        return gr.DownloadButton(value=str(path), interactive=True)
-
-    def tidy(self) -> None:
-        """Remove exported layouts older than KEEP_S seconds."""
-        for old in self.folder.iterdir():
-            if time.time() - old.stat().st_mtime > KEEP_S:
-                shutil.rmtree(old, ignore_errors=True)
+        """desk, plan, notes, table, chosen and export of a desk, in the order of the outputs."""
+        return self.editor.view(desk, selected, draft)
 
     def live(self, prompt: str, desk: Desk) -> tuple[str, str]:
         """How the prompt is understood while it is typed, and a note when the plan is older than the prompt."""
@@ -152,6 +109,12 @@ class Handlers:
             yield (*self.view(desk, None, draft), took, chosen, "")
         except Exception as e:
             yield (*skips(VIEW), render.message("Not planned", warn(e)), gr.skip(), gr.skip())
+
+    def replan(
+        self, prompt: str, variety: float, without_ccm: bool, desk: Desk, draft: bool
+    ) -> Generator[Values, None, None]:
+        """Plan again with a new seed; what is locked stays. Yields as `plan` does."""
+        yield from self.plan(prompt, None, True, variety, without_ccm, desk, draft)
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
@@ -235,118 +198,6 @@ class Handlers:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
 
-    # -- editing ------------------------------------------------------------------------------------------------------
-
-    def edit(self, change: Callable[[Layout], Layout], desk: Desk, selected: Any, draft: bool) -> Values:
-        """The view after `change`, or of the old plan with a sentence when the change is not possible."""
-        try:
-            if desk.layout is None:
-                raise BadLayout(NO_PLAN)
-            layout = change(desk.layout)
-            if layout != desk.layout:
-                desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
-        except Exception as e:
-            warn(e)
-        return self.view(desk, selected if isinstance(selected, int) else None, draft)
-
-    def edit_table(self, rows: Sequence[Sequence[Any]], desk: Desk, selected: Any, draft: bool) -> Values:
-        """Redraw the boxes from the edited table; a bad cell keeps the old plan.
-
-        The table reports one edit twice, so the same refusal within ECHO_S seconds is told once.
-        """
-        told, when = desk.refused
-        if told == repr(rows) and time.monotonic() - when < ECHO_S:
-            return self.view(desk, _index(selected), draft)
-        values = self.edit(
-            lambda layout: editing.layout_from_rows(rows, layout, self.backend.fonts()), desk, selected, draft
-        )
-        if values[0] is desk:
-            refused = dataclasses.replace(desk, refused=(repr(rows), time.monotonic()))
-            return (refused, *values[1:])
-        return values
-
-    def move(self, desk: Desk, draft: bool, event: gr.EventData) -> Values:
-        """Put a dragged box where it was dropped. The event comes from the browser, so it is checked."""
-        index, box = _index(getattr(event, "index", None)), getattr(event, "box", None)
-        return self.edit(lambda layout: editing.place(layout, index, box), desk, index, draft)
-
-    def pick(self, desk: Desk, draft: bool, event: gr.EventData) -> tuple[str, Any]:
-        """Mark the box that was clicked, in the plan and in the dropdown."""
-        return self.mark(desk, draft, _index(getattr(event, "index", None)))
-
-    def pick_row(self, desk: Desk, draft: bool, event: gr.SelectData) -> tuple[str, Any]:
-        """Mark the element whose row was clicked."""
-        return self.mark(desk, draft, _index(event.index[0] if isinstance(event.index, (list, tuple)) else None))
-
-    def mark(self, desk: Desk, draft: bool, selected: Any) -> tuple[str, Any]:
-        """Plan and dropdown with one element marked."""
-        index = _index(selected)
-        return self.plan_html(desk, index, draft), components.chooser(desk.layout, index)
-
-    def highlight(self, desk: Desk, draft: bool, selected: Any) -> str:
-        """The plan with the element chosen in the dropdown marked."""
-        return self.plan_html(desk, _index(selected), draft)
-
-    def add(self, kind: Any, desk: Desk, draft: bool) -> Values:
-        """A new element; on an empty desk a plain white background comes with it."""
-        if desk.layout is None:
-            desk = Desk(editing.blank())
-        count = len(desk.layout.elements) if desk.layout else 0
-        return self.edit(lambda layout: editing.add(layout, kind, self.backend.fonts()), desk, count, draft)
-
-    def duplicate(self, desk: Desk, selected: Any, draft: bool) -> Values:
-        """A copy of the chosen element."""
-        return self.edit(lambda layout: editing.duplicate(layout, _chosen(selected)), desk, _index(selected) + 1, draft)
-
-    def delete(self, desk: Desk, selected: Any, draft: bool) -> Values:
-        """The plan without the chosen element."""
-        return self.edit(lambda layout: editing.delete(layout, _chosen(selected)), desk, None, draft)
-
-    def undo(self, desk: Desk, draft: bool) -> Values:
-        """The plan before the last change."""
-        return self.view(desk.undo(), None, draft)
-
-    def redo(self, desk: Desk, draft: bool) -> Values:
-        """The plan before the last undo."""
-        return self.view(desk.redo(), None, draft)
-
-    def load(self, path: str | None, desk: Desk, draft: bool) -> Values:
-        """Import an exported layout. Gives the view and the prompt; a bad file keeps the old plan."""
-        try:
-            layout = editing.checked(Layout.from_json(_read(path)), self.backend.fonts())
-            layout = dataclasses.replace(layout, warnings=self.backend.warnings(layout))
-            return (*self.view(desk.put(layout), None, draft), layout.prompt or gr.skip())
-        except Exception as e:
-            warn(e)
-            return skips(VIEW + 1)
-
-
-def _index(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else -1
-
-
-def _chosen(value: Any) -> int:
-    if _index(value) < 0:
-        raise BadLayout("No element is chosen; click a box or choose one in the list first.")
-    return _index(value)
-
-
-def _read(path: str | None) -> str:
-    """The text of an uploaded file.
-
-    Raises:
-        BadLayout: no file, larger than MAX_FILE, or not UTF-8.
-    """
-    if not path:
-        raise BadLayout("No file arrived; choose an exported layout again.")
-    file = Path(path)
-    if file.stat().st_size > MAX_FILE:
-        raise BadLayout("The layout file is larger than 1 MB; export one to see its form.")
-    try:
-        return file.read_text("utf-8-sig")
-    except UnicodeDecodeError as e:
-        raise BadLayout("The layout file is not UTF-8 text; export one to see its form.") from e
-
 
 # -- the page ---------------------------------------------------------------------------------------------------------
 
@@ -361,13 +212,8 @@ class Page:
     chips: gr.Examples
     understood: gr.HTML
     stale: gr.HTML
-    plan: gr.HTML
-    notes: gr.HTML
-    draft: gr.Checkbox
-    undo: gr.Button
-    redo: gr.Button
-    upload: gr.UploadButton
-    export: gr.DownloadButton
+    kept: gr.HTML
+    link: gr.HTML
     stage: gr.HTML
     status: gr.HTML
     draw: gr.Button
@@ -375,16 +221,19 @@ class Page:
     about: gr.Button
     read: readback.Part
     settings: components.Settings
-    chooser: gr.Dropdown
-    adders: dict[str, gr.Button]
-    duplicate: gr.Button
-    delete: gr.Button
-    table: gr.Dataframe
-    desk: gr.State
+    editor: Part
+
+    @property
+    def desk(self) -> gr.State:
+        return self.editor.desk
+
+    @property
+    def draft(self) -> gr.State:
+        return self.editor.draft
 
     @property
     def view(self) -> list[Any]:
-        return [self.desk, self.plan, self.notes, self.table, self.chooser, self.export]
+        return self.editor.view
 
     @property
     def drawn(self) -> list[Any]:
@@ -393,29 +242,31 @@ class Page:
 
 def build(handlers: Handlers, demo: gr.Blocks) -> Page:
     """The tab, inside an open `gr.Tab` of `demo`; its components, for a tab that goes on with the picture."""
-    page = _page()
+    page = _page(handlers)
     demo.load(handlers.live, [page.prompt, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
     _public_api(page, Api(handlers.backend))  # first, so that the public functions get their plain names
     _wire_plan(page, handlers)
     _wire_draw(page, handlers)
-    _wire_edits(page, handlers)
+    plan_editor.wire(page.editor, handlers.editor)
+    _wire_keeping(page, Keeper(handlers.editor), demo)
     return page
 
 
-def _page() -> Page:
-    desk = gr.State(Desk())
+def _page(handlers: Handlers) -> Page:
+    states = plan_editor.states()
     with gr.Column(elem_id="desk"):
         with gr.Column(elem_classes="card", elem_id="step-1"):
             one = _prompt_card()
         with gr.Column(elem_classes="card", elem_id="step-2"):
-            two = _plan_card()
+            two = plan_editor.plan_card(handlers.backend)
+            stale, kept = (gr.HTML("", js_on_load=None, elem_id=name) for name in ("stale", "kept"))
         with gr.Column(elem_classes="card", elem_id="step-3"):
             three = _draw_card()
         with gr.Column(elem_classes="card", elem_id="step-read"):
             read = readback.Part(**three.pop("read"), **readback.card(), state=gr.State(None))
         with gr.Column(elem_classes="card", elem_id="step-edit"):
-            four = _edit_card()
-    return Page(**one, **two, **three, **four, read=read, desk=desk)
+            four = plan_editor.table_card()
+    return Page(**one, **three, read=read, stale=stale, kept=kept, editor=Part(**states, **two, **four))
 
 
 def _prompt_card() -> dict[str, Any]:
@@ -449,33 +300,6 @@ def _prompt_card() -> dict[str, Any]:
     return {"prompt": prompt, "go": go, "plan_only": plan_only, "chips": chips, "understood": understood}
 
 
-def _plan_card() -> dict[str, Any]:
-    components.heading(2, "Plan layout", "drag, resize, or edit the table")
-    plan = components.boxes(render.plan(None))
-    with gr.Row(elem_classes="row-tools"):
-        draft = gr.Checkbox(True, label="Show draft", elem_id="draft", container=False)
-        undo = gr.Button("Undo", size="sm", elem_id="undo")
-        redo = gr.Button("Redo", size="sm", elem_id="redo")
-    stale = gr.HTML("", js_on_load=None, elem_id="stale")
-    notes = gr.HTML("", js_on_load=None, elem_id="notes")
-    tools = _element_tools()
-    with gr.Row(elem_classes="row-tools"):
-        upload = gr.UploadButton("Import JSON", size="sm", file_types=[".json"], elem_id="import")
-        export = gr.DownloadButton("Export JSON", size="sm", interactive=False, elem_id="export")
-    tools |= {"undo": undo, "redo": redo, "upload": upload, "export": export}
-    return {"plan": plan, "draft": draft, "stale": stale, "notes": notes, **tools}
-
-
-def _element_tools() -> dict[str, Any]:
-    with gr.Row(elem_classes="row-tools"):
-        adders = {k: gr.Button(f"Add {k}", size="sm", elem_id=f"add-{k}") for k in ("text", "object", "panel")}
-    with gr.Row(elem_classes="row-tools"):
-        chooser = components.chooser()
-        duplicate = gr.Button("Duplicate", size="sm", elem_id="duplicate")
-        delete = gr.Button("Delete", size="sm", elem_id="delete")
-    return {"chooser": chooser, "duplicate": duplicate, "delete": delete, "adders": adders}
-
-
 def _draw_card() -> dict[str, Any]:
     components.heading(3, "Draw", "step by step, from the plan")
     stage = readback.stage()
@@ -484,19 +308,10 @@ def _draw_card() -> dict[str, Any]:
         draw = gr.Button("Draw", elem_id="draw", elem_classes="grow")
         stop = gr.Button("Stop", variant="stop", interactive=False, elem_id="stop", elem_classes="grow")
     about = gr.Button("Ask about the picture", size="sm", elem_id="ask-about")
-    made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "read": readback.summary()}
+    link = gr.HTML("", js_on_load=theme.script("keep.js"), elem_id="link")
+    made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "link": link}
+    made["read"] = readback.summary()
     return {**made, "settings": components.settings()}
-
-
-def _edit_card() -> dict[str, Any]:
-    components.heading(2, "Edit the plan", "every number of it; the boxes follow")
-    table = components.table()
-    gr.HTML(
-        '<p class="hint">Boxes run from x0, y0 (left, top) to x1, y1, each from 0 to 1. A colour is #rrggbb or a name,'
-        " a font is its id or a category such as serif. Locked elements stay where they are when you plan again.</p>",
-        js_on_load=None,
-    )
-    return {"table": table}
 
 
 def _wire_plan(page: Page, do: Handlers) -> None:
@@ -509,6 +324,8 @@ def _wire_plan(page: Page, do: Handlers) -> None:
     gr.on(asked, do.plan, inputs, outputs, **in_line(page.status))
     gr.on([*asked, page.go.click], None, None, None, js=SHOW % "step-2", **PRIVATE)
     page.chips.load_input_event.then(do.plan, inputs, outputs, **in_line(page.status))
+    again = [page.prompt, s.variety, s.without_ccm, page.desk, page.draft]
+    page.editor.plan.replan(do.replan, again, outputs, **in_line(page.status))
     page.chips.load_input_event.then(None, None, None, js=SHOW % "step-2", **PRIVATE)
 
 
@@ -536,30 +353,20 @@ def _wire_draw(page: Page, do: Handlers) -> None:
     readback.wire(page.read, page.stage, readback.Readings(do.backend), [drawing, both])
 
 
-def _wire_edits(page: Page, do: Handlers) -> None:
-    desk, draft, chosen = page.desk, page.draft, page.chooser
-    marked = [page.plan, chosen]
-    page.table.input(do.edit_table, [page.table, desk, chosen, draft], page.view, **PRIVATE)
-    page.table.select(do.pick_row, [desk, draft], marked, **PRIVATE)
-    page.plan.apply(do.move, [desk, draft], page.view, **PRIVATE)
-    page.plan.select(do.pick, [desk, draft], marked, **PRIVATE)
-    gr.on([chosen.input, draft.input], do.highlight, [desk, draft, chosen], page.plan, **PRIVATE)
-    for kind, button in page.adders.items():
-        button.click(_adder(do, kind), [desk, draft], page.view, **PRIVATE)
-    page.duplicate.click(do.duplicate, [desk, chosen, draft], page.view, **PRIVATE)
-    page.delete.click(do.delete, [desk, chosen, draft], page.view, **PRIVATE)
-    page.undo.click(do.undo, [desk, draft], page.view, **PRIVATE)
-    page.redo.click(do.redo, [desk, draft], page.view, **PRIVATE)
-    page.upload.upload(do.load, [page.upload, desk, draft], [*page.view, page.prompt], **PRIVATE)
-
-
-def _adder(do: Handlers, kind: Any) -> Callable[[Desk, bool], Values]:
-    assert kind in KINDS
-
-    def add(desk: Desk, draft: bool) -> Values:
-        return do.add(kind, desk, draft)
-
-    return add
+def _wire_keeping(page: Page, do: Keeper, demo: gr.Blocks) -> None:
+    """The browser remembers prompt, plan and settings; a link, a picture and a layout bring them back."""
+    s, editor = page.settings, page.editor
+    memory = gr.BrowserState(None, storage_key="vlad-work", secret="vlad-work")  # not to hide it: it must stay readable
+    values = [s.seed, s.images, s.steps, s.guidance, s.start, s.variety, s.without_ccm, s.without_guidance]
+    restored = [*page.view, page.prompt, *values, s.randomise, page.kept]
+    demo.load(do.arrived, [memory, page.draft], restored, **PRIVATE)
+    editor.upload.upload(do.opened, [editor.upload, page.desk, page.draft], restored, **PRIVATE)
+    changed = [page.desk.change, page.prompt.blur, *(v.change for v in values)]
+    keeping: dict[str, Any] = {"queue": False, "trigger_mode": "always_last"}
+    gr.on(changed, do.keep, [page.prompt, page.desk, *values], [memory, page.link], **PRIVATE, **keeping)
+    gr.on(
+        [page.go.click, page.plan_only.click, page.prompt.submit], lambda: "", None, page.kept, **PRIVATE, queue=False
+    )
 
 
 def _public_api(page: Page, do: Api) -> None:

@@ -67,7 +67,7 @@ def settle(
     moved = [
         dataclasses.replace(e, box=Box.clipped(*(round(v, 4) for v in b))) for e, b in zip(elements, boxes, strict=True)
     ]
-    return readable(moved)
+    return readable(moved, [e.locked and e.colour is not None for e in moved])
 
 
 def containers(elements: Sequence[Element]) -> list[Box]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,7 +13,9 @@ from ui import editing
 from ui.api import Api
 from ui.backend import Backend
 from ui.editing import Desk
-from ui.vlad_tab import DRAWN, VIEW, Handlers, seed_for
+from ui.handling import seed_for
+from ui.plan_editor import VIEW
+from ui.vlad_tab import DRAWN, Handlers
 
 from .conftest import MISSING
 
@@ -74,63 +74,6 @@ def test_drawing_without_a_plan(empty: Handlers) -> None:
     assert "Not drawn" in values[1]
 
 
-def test_a_bad_cell_keeps_the_plan_and_is_told_once(empty: Handlers) -> None:
-    rows, desk = editing.rows_of(LAYOUT), Desk(LAYOUT)
-    rows[1][3] = "abc"
-    with pytest.warns(UserWarning, match="Row 2, x0") as told:
-        first = empty.edit_table(rows, desk, -1, False)
-        again = empty.edit_table(rows, first[0], -1, False)
-    assert first[0].layout == LAYOUT and again[0].layout == LAYOUT and len(told) == 1
-    assert first[3] == editing.rows_of(LAYOUT)  # the table shows the old cell again
-
-
-def test_an_edit_redraws_the_boxes_and_can_be_undone(empty: Handlers) -> None:
-    rows = editing.rows_of(LAYOUT)
-    rows[1][3] = "0.2"
-    desk, page, *_ = empty.edit_table(rows, Desk(LAYOUT), 1, False)
-    assert "0.2000,0.1000,0.9000,0.4000" in page
-    assert empty.undo(desk, False)[0].layout == LAYOUT
-    assert empty.edit_table(rows, desk, 1, False)[0].past == desk.past  # the same table is no further step
-
-
-def test_a_plan_can_be_built_by_hand(empty: Handlers) -> None:
-    desk = Desk()
-    for kind in ("panel", "object", "text"):
-        desk = empty.add(kind, desk, False)[0]
-    assert [e.kind for e in desk.layout.elements] == ["background", "panel", "object", "text"]
-    assert len(empty.delete(desk, 3, False)[0].layout.elements) == 3
-    with pytest.warns(UserWarning, match="No element is chosen"):
-        empty.delete(desk, -1, False)
-
-
-def test_export_and_import_are_inverse(empty: Handlers, tmp_path: Path) -> None:
-    path = tmp_path / "layout.json"
-    path.write_text(json.dumps(LAYOUT.to_dict()), "utf-8")
-    values = empty.load(str(path), Desk(), False)
-    assert len(values) == VIEW + 1 and values[0].layout.elements == LAYOUT.elements and values[VIEW] == PROMPT
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"", b"not json", b"[1, 2]", b"\xff\xfe\x00", b'{"elements": []}', b'{"elements": ' + b"[" * 9_000,
-        b'{"elements": [{"kind": "text", "text": "a", "box": [NaN, 0, 1, 1]}]}',
-        b'{"elements": [{"kind": "text", "text": "a", "box": [0.9, 0.1, 0.2, 0.5]}]}',
-        b'{"elements": [{"kind": "text", "text": "a", "box": [-0.5, 0.1, 0.2, 0.5]}]}',
-        b'{"elements": [{"kind": "text", "text": "a", "box": [0, 0, 7, 1]}]}',
-        b'{"elements": [{"kind": "text", "text": "a", "box": [0, 0, 1, 1], "colour": "red;}"}]}',
-        b'{"elements": [{"kind": "text", "text": "a", "box": [0, 0, 1, 1], "font": "../x"}]}',
-        b" " * (2 << 20),
-    ],
-)  # fmt: skip
-def test_a_bad_file_keeps_the_plan(empty: Handlers, tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "layout.json"
-    path.write_bytes(content)
-    with pytest.warns(UserWarning) as told:
-        values = empty.load(str(path), Desk(LAYOUT), False)
-    assert len(values) == VIEW + 1 and "Something went wrong" not in str(told[0].message)
-
-
 def test_seeds() -> None:
     assert seed_for(7, False) == 7 and seed_for(None, False) == 0
     assert seed_for(7, True) != seed_for(7, True) or seed_for(7, True) != seed_for(7, True)
@@ -167,9 +110,26 @@ def test_locked_elements_survive_a_new_plan(handlers: Handlers) -> None:
     rows = editing.rows_of(layout)
     text = next(i for i, r in enumerate(rows) if r[1] == "text")
     rows[text][3:7], rows[text][10] = [0.11, 0.62, 0.57, 0.93], True
-    desk = handlers.edit_table(rows, Desk(layout), -1, False)[0]
+    desk = handlers.editor.edit_table(rows, Desk(layout), -1, False)[0]
     again = list(handlers.plan(PROMPT, 2, False, 1.0, False, desk, True))[-1][0].layout
     assert Box(0.11, 0.62, 0.57, 0.93) in [e.box for e in again.texts]
+
+
+def test_planning_the_unlocked_again_keeps_what_is_locked_and_takes_a_new_seed(handlers: Handlers) -> None:
+    planned = Layout.from_dict(Api(handlers.backend).plan(PROMPT, 1, 0.5))
+    at = next(i for i, e in enumerate(planned.elements) if e.kind == "text")
+    desk = handlers.editor.act(Desk(planned), -1, False, "lock", at)[0]
+    desk = handlers.editor.act(desk, -1, False, "set", at, field="colour", value="hot pink")[0]
+    seeds, boxes = set(), set()
+    for _ in range(3):
+        *_, last = handlers.replan(PROMPT, 1.0, False, desk, True)
+        layout, seed = last[0].layout, last[VIEW + 1]
+        seeds.add(seed)
+        boxes.add(next(e for e in layout.elements if e.kind == "object").box)
+        kept = next(e for e in layout.texts if e.locked)
+        assert (kept.box, kept.colour) == (planned.elements[at].box, "#e22c7a")
+        assert last[0].past[-1] == desk.layout  # can be undone
+    assert len(seeds) > 1 and len(boxes) > 1
 
 
 def test_public_functions(handlers: Handlers) -> None:

@@ -22,7 +22,7 @@ from pipelines.types import FULL, Box, Element, Layout
 from ui import keeping
 from ui.editing import Desk
 from ui.keeping import NUMBERS, SWITCHES, Keeper, Work, pack, unpack
-from ui.vlad_tab import VIEW, Handlers, warn
+from ui.vlad_tab import VIEW, Handlers
 
 LAYOUT = Layout(
     prompt="A sign that says 'Grüße <b>'",
@@ -37,12 +37,11 @@ LAYOUT = Layout(
     seed=12,
 )
 WORK = Work("A sign that says 'Grüße <b>'!", LAYOUT, {"seed": 77, "steps": 5, "start": 0.5, "without_ccm": True})
-AFTER = VIEW + 1 + len(NUMBERS) + len(SWITCHES) + 2  # the RESTORED outputs
 
 
 @pytest.fixture()
 def keeper(empty: Handlers) -> Keeper:
-    return Keeper(empty.backend, empty.view, warn)
+    return Keeper(empty.editor)
 
 
 def asked(**query: str) -> Any:
@@ -52,7 +51,7 @@ def asked(**query: str) -> Any:
 
 def unchanged(values: tuple[Any, ...]) -> bool:
     """Whether the RESTORED outputs leave everything as it is."""
-    return len(values) == AFTER and all(v == gr.skip() for v in values)
+    return len(values) == keeping.RESTORED and all(v == gr.skip() for v in values)
 
 
 def named(values: tuple[Any, ...]) -> dict[str, Any]:
@@ -96,7 +95,7 @@ def test_a_bad_link_is_one_sentence(bad: str, keeper: Keeper) -> None:
 
 def test_the_page_opens_with_the_work_of_the_link_or_of_the_browser(keeper: Keeper) -> None:
     for values in (keeper.arrived(None, True, asked(work=pack(WORK))), keeper.arrived(WORK.to_dict(), True, asked())):
-        assert len(values) == AFTER
+        assert len(values) == keeping.RESTORED
         assert values[0].layout.elements == LAYOUT.elements and values[VIEW] == WORK.prompt
         told = named(values)
         assert told["seed"] == 77 and told["steps"] == 5 and told["without_ccm"] is True and told["guidance"] == 1.0
@@ -165,6 +164,6 @@ def test_a_bad_file_changes_nothing(data: bytes, keeper: Keeper, tmp_path: Path)
 
 def test_a_file_that_is_too_large_is_not_read(keeper: Keeper, tmp_path: Path) -> None:
     file = tmp_path / "large"
-    file.write_bytes(b" " * (keeping.MAX_JSON + 1))
-    with pytest.raises(BadLayout, match="larger than 1 MB"):
-        keeping.read(str(file))
+    file.write_bytes(keeping.SIGNATURE + b" " * keeping.MAX_PNG)
+    with pytest.raises(BadLayout, match="larger than 8 MB"):
+        keeping.of_picture(str(file))
