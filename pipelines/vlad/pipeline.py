@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from torch import Tensor, nn
 
 from pipelines.cache import ModelCache
 from pipelines.config import get_preset
-from pipelines.errors import BadLayout
+from pipelines.errors import BadLayout, CheckpointMissing
 from pipelines.images import to_batch, to_images
 from pipelines.models.tlg import sample_layout
-from pipelines.runtime import make_generator
+from pipelines.runtime import make_generator, on_zero_gpu
 from pipelines.sampling import denoise, get_noise, guided
 from pipelines.types import KINDS, Element, Generation, Layout, Progress
 from pipelines.vlad import prompt as decomposition
@@ -79,6 +80,9 @@ class VladPipeline:
             CheckpointMissing: a part is absent or damaged.
         """
         self.cache.preload(*MODELS)
+        if on_zero_gpu():  # nothing can be loaded later; elsewhere text recognition waits until it is wanted
+            with suppress(CheckpointMissing):
+                self.cache.preload("ocr")
         layout = self.plan("A poster with the text 'Hello'", seed=0)
         self.generate(layout, steps=1)
 
