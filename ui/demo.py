@@ -11,7 +11,7 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ui import render, theme, vlad_tab, vlsa_chat, vlsa_tab
+from ui import render, round_trip, theme, vlad_tab, vlsa_chat, vlsa_tab
 from ui.backend import Backend
 from ui.guard import Guard
 
@@ -32,7 +32,8 @@ def build(backend: Backend) -> gr.Blocks:
             with gr.Tab("Draw", id="draw"):
                 drawn = vlad_tab.build(handlers, demo)
             with gr.Tab("Ask about an image", id="ask"):
-                vlsa_tab.build(vlsa_chat.Chat(backend), drawn.stage, drawn.about, tabs)
+                looked = vlsa_tab.build(vlsa_chat.Chat(backend), drawn.stage, drawn.about, tabs)
+        round_trip.wire(drawn, looked, tabs, handlers)
         _loaded_panel(handlers)
         gr.HTML(render.about(), js_on_load=None)
         gr.on([demo.load, timer.tick], handlers.status, None, [banner, timer], **HIDDEN)

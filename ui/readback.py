@@ -244,10 +244,15 @@ def stage() -> gr.HTML:
 
 def wire(part: Part, stage: gr.HTML, do: Readings, finished: Sequence[Any]) -> None:
     """Read after each of the `finished` events, and when the visitor wishes it."""
-    outputs = [part.state, part.verdict, part.panel, stage, part.choice, part.ask]
     for listen in (part.wanted.input, *(event.then for event in finished)):
-        listen(do.read, [part.wanted, stage], outputs, **PRIVATE, **MODEL)
+        after(part, stage, do, listen)
     chosen = [part.state, part.verdict, part.panel, stage]
     part.choice.input(do.choose, [part.choice, part.state], chosen, **PRIVATE)
     stage.select(do.pick, part.state, [*chosen, part.choice], **PRIVATE)
     part.ask.click(do.hear, part.state, [part.state, part.panel, part.ask], **PRIVATE, **MODEL)
+
+
+def after(part: Part, stage: gr.HTML, do: Readings, listen: Any) -> None:
+    """Read when something happens: `listen` is for example the `then` of an event that draws."""
+    outputs = [part.state, part.verdict, part.panel, stage, part.choice, part.ask]
+    listen(do.read, [part.wanted, stage], outputs, **PRIVATE, **MODEL)

@@ -11,18 +11,16 @@ import gradio as gr
 
 from pipelines.errors import BadImage, BadPrompt
 from pipelines.vlsa.types import Message, View
-from ui import render
+from ui import readback, render, vlad_tab, vlsa_tab
 from ui.backend import Backend
 from ui.editing import Desk
-from ui.vlad_tab import skips, warn
+from ui.handling import CAN_STOP, NO_STOP, PRIVATE, Values, in_line, skips, warn
 from ui.vlsa_chat import NO_IMAGE, Conversation
 
 QUESTION = "Describe the picture briefly."
 NO_WORDS = "The model found no words for this image; write a prompt in the first tab yourself."
 DESCRIBING = "Describing the image"
 FIRST = 3  # outputs before those of drawing: status of the chat, prompt, tabs
-
-Values = tuple[Any, ...]
 
 
 class RoundTrip:
@@ -81,3 +79,19 @@ def unlocked(desk: Desk) -> Desk:
     if desk.layout is None or not any(e.locked for e in desk.layout.elements):
         return desk
     return desk.put(replace(desk.layout, elements=tuple(replace(e, locked=False) for e in desk.layout.elements)))
+
+
+def wire(first: vlad_tab.Page, second: vlsa_tab.Page, tabs: gr.Tabs, do: vlad_tab.Handlers) -> None:
+    """Connect the second tab's button with the first tab; Stop there ends the drawing, wherever it was begun."""
+    outputs = first.planned
+    trip = RoundTrip(do.backend, do.plan_and_draw, len(outputs))
+    second.again.click(None, None, first.stop, js=CAN_STOP, **PRIVATE)
+    drawing = second.again.click(
+        trip.again,
+        [second.conversation, second.view, *first.planning],
+        [second.status, first.prompt, tabs, *outputs],
+        **in_line(second.status),
+    )
+    drawing.failure(None, None, first.stop, js=NO_STOP, **PRIVATE)
+    first.stop.click(None, None, None, cancels=[drawing], **PRIVATE)
+    readback.after(first.read, first.stage, readback.Readings(do.backend), drawing.then)

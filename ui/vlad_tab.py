@@ -236,6 +236,18 @@ class Page:
         return self.editor.view
 
     @property
+    def planning(self) -> list[Any]:
+        """The inputs of `Handlers.plan_and_draw`."""
+        s = self.settings
+        first = [self.prompt, s.seed, s.randomise, s.variety, s.without_ccm, self.desk, self.draft]
+        return [*first, s.images, s.steps, s.guidance, s.start, s.without_guidance]
+
+    @property
+    def planned(self) -> list[Any]:
+        """The outputs of `Handlers.plan_and_draw`."""
+        return [*self.view, *self.drawn, self.stale]
+
+    @property
     def drawn(self) -> list[Any]:
         return [self.stage, self.status, self.settings.seed, self.stop, self.draw]
 
@@ -339,12 +351,7 @@ def _wire_draw(page: Page, do: Handlers) -> None:
         page.drawn,
         **in_line(page.status),
     )
-    both = page.go.click(
-        do.plan_and_draw,
-        [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft, *how, s.without_guidance],
-        [*page.view, *page.drawn, page.stale],
-        **in_line(page.status),
-    )
+    both = page.go.click(do.plan_and_draw, page.planning, page.planned, **in_line(page.status))
     for event in (drawing, both):
         event.failure(None, None, page.stop, js=NO_STOP, **PRIVATE)
     both.success(None, None, None, js=SHOW % "step-3", **PRIVATE)

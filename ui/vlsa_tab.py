@@ -33,6 +33,7 @@ class Page:
 
     photo: gr.Image
     drawing: gr.Button
+    again: gr.Button
     picker: gr.HTML
     notes: gr.HTML
     chatbot: gr.Chatbot
@@ -145,12 +146,13 @@ def _chat_card() -> dict[str, Any]:
         api_visibility="private",
         elem_id="questions",
     )
+    again = gr.Button("Describe the image and draw it again", size="sm", elem_id="draw-again")
     settings = components.chat_settings()
     with gr.Row(elem_classes="row-tools"):
         as_json = gr.DownloadButton("Transcript as JSON", size="sm", interactive=False, elem_id="transcript-json")
         as_text = gr.DownloadButton("Transcript as text", size="sm", interactive=False, elem_id="transcript-text")
     made = {"chatbot": chatbot, "status": status, "question": question, "ask": ask, "stop": stop, "chips": chips}
-    return {**made, "settings": settings, "as_json": as_json, "as_text": as_text}
+    return {**made, "again": again, "settings": settings, "as_json": as_json, "as_text": as_text}
 
 
 def _wire_image(page: Page, do: Chat, stage: gr.HTML) -> None:
