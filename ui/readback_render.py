@@ -72,7 +72,10 @@ def _verdict(reading: ReadBack) -> str:
     if not reading.wrong:
         said = ("The text reads", "Both texts read")[total - 1] if total < 3 else f"All {total} texts read"
         return f'<p class="rb-verdict ok">{mark(True)}<span>{said} back right{_and_stray(reading)}.</span></p>'
-    said = "The text does not read back right" if total == 1 else f"{right} of {total} texts read back right"
+    if right:
+        said = f"{right} of {total} texts read back right"
+    else:
+        said = "The text does not read back right" if total == 1 else f"None of the {total} texts reads back right"
     return f'<p class="rb-verdict no">{mark(False)}<span>{said}{_and_stray(reading)}.</span></p>'
 
 
@@ -184,9 +187,9 @@ def stray(reading: ReadBack) -> str:
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 HINTS = {
-    "object": "An object: how many other things its place looks less like than the object’s own sketch.",
-    "background": "The background: how many other colours the picture fits less well, eq. (3).",
-    "whole": "The whole picture: its cosine with the prompt, eq. (3); pictures of other prompts come to about 0.",
+    "object": "For an object: how many other things its place resembles less than the object’s own sketch.",
+    "background": "For the background: how many other colours fit the picture less well, eq. (3).",
+    "whole": "For the whole picture: its cosine with the prompt, eq. (3); pictures of other prompts come to about 0.",
     "text": "Texts are told by reading them; panels are not judged.",
 }
 FIGURES = (

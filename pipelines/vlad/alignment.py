@@ -5,7 +5,7 @@ Eqs. (3) and (8) align whole prompts with whole pictures. On 20 held-out picture
 - what is told of the background's colour, the right colour's prompt against the whole picture: right 10 times of 11;
 - an object's name against the crop of its box: right 4 times of 17, so names are not asked;
 - an object's sketch, which the sketch head drew from its t_i, against the crop, both seen by the vision encoder: right
-  17 times of 17, so sketches are;
+  17 times of 17, so sketches are, and 0 times of 11 where objects were not drawn (no hierarchical guidance);
 - a text's letters against the crop: right 3 times of 24, so texts are left to text recognition.
 
 Panels are left out: the encoders were not asked about them.
