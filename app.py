@@ -37,7 +37,7 @@ def loaders(preset: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
 
     def load(which: int) -> Any:
         pipeline = both()[which]
-        pipeline.preload()
+        pipeline.preload(run=not lent())
         if which == 1 and lent():  # the last one: what a worker was given stays where it is
             pipeline.cache.preload(freeze=True)
         return pipeline

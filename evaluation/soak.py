@@ -50,6 +50,7 @@ COLOURS = {
 GENERAL = "Something went wrong"  # the sentence without a cause
 NO_CAUSE = "an error without a cause"
 ANSWER_S = 240.0  # longest that a visitor waits for an answer
+FREE_S = 30.0  # longest that what nobody waits for may still compute
 START_S = 180.0  # longest that the server may take until it answers
 OUTCOMES = ("answered", "told", "refused", "cancelled", "left", "failed")
 
@@ -172,7 +173,7 @@ class Page:
             if component["props"].get("elem_id"):
                 self.named.setdefault(component["props"]["elem_id"], component["id"])
         for one in config["dependencies"]:
-            if one.get("api_name"):
+            if one.get("api_name") and one.get("backend_fn"):
                 self.functions.setdefault(str(one["api_name"]), one)
 
     def of(self, trigger: str, event: str = "click", output: str = "") -> dict[str, Any]:
@@ -264,8 +265,6 @@ class Visitor:
             ended = self._listen(event_id, self.random.uniform(0, 1.5) if end == "leave" else None)
         finally:
             self.book.heard(time.monotonic(), end=True)
-        if end == "cancel" and ended.outcome != "failed" and not ended.data:
-            return Ended("cancelled")
         return Ended(ended.outcome, ended.reason, ended.data, time.monotonic() - began)
 
     def _cancel(self, index: int, event_id: str) -> None:
@@ -449,7 +448,10 @@ class Visitor:
             return others(chat, self.word) or _has(question, chat)
 
         if asked.outcome == "answered":
-            self.ask("page: answer", f, self.page.inputs(f, {}), end=self.ending(), check=check)
+            ended = self.ask("page: answer", f, self.page.inputs(f, {}), end=self.ending(), check=check)
+            if ended.outcome != "answered":  # as the page does when an answer does not come
+                stop = self.page.of("ask-stop", output="chat")
+                self.ask("page: stop answer", stop, self.page.inputs(stop, {}))
             clear = self.page.of("chat", "clear")
             self.ask("page: clear", clear, self.page.inputs(clear, {}))
 
@@ -557,6 +559,8 @@ def generated(outputs: list[Any] | None, output: Mapping[str, Any]) -> list[Any]
 def completed(outputs: list[Any] | None, message: Mapping[str, Any]) -> Ended:
     """How a request ended by its last message."""
     output = message.get("output") or {}
+    if message.get("success") and not output:
+        return Ended("cancelled")
     if message.get("success"):
         return Ended("answered", "", outputs if outputs is not None else output.get("data") or ())
     sentence = output.get("error") or ""
@@ -641,7 +645,8 @@ def soak(url: str, visitors: int, minutes: float, seed: int, pid: int | None) ->
     page, book, over = ready(url), Book(), threading.Event()
     samples: list[tuple[float, float]] = []
     everybody = [Visitor(url, page, k, book, seed) for k in range(visitors)]
-    everybody[0].generates()  # waits for the weights
+    for first in (everybody[0].plans_and_draws, everybody[0].asks):  # wait for the weights
+        first()
     threads = [threading.Thread(target=_stay, args=(v, over, book), daemon=True) for v in everybody]
     began = time.monotonic()
     for thread in threads:
@@ -677,7 +682,12 @@ def _free_at_last(visitor: Visitor) -> bool:
     if visitor.ask("last picture", f, visitor.page.inputs(f, given)).outcome != "answered":
         return False
     f = next(g for n, g in visitor.page.functions.items() if n.startswith("loaded"))
-    return "No request is being computed" in str(visitor.ask("page: panel", f, []).data)
+    end = time.monotonic() + FREE_S
+    while time.monotonic() < end:
+        if "No request is being computed" in str(visitor.ask("page: panel", f, []).data):
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def results(

@@ -378,11 +378,11 @@ def loaded(rows: Sequence[Any], device: str) -> str:
 
 def line(working: int, waiting: int) -> str:
     """How many requests are computed now and how many wait: "1 request is being computed, 2 wait"."""
-    computed = f"{working} request{'' if working == 1 else 's'} {'is' if working == 1 else 'are'} being computed"
-    text = (
-        f"{computed}, {waiting} wait{'s' if waiting == 1 else ''}" if working or waiting else "Nothing is computed now"
-    )
-    return f'<p class="hint lane" role="status">{text}.</p>'
+    text = "No request is being computed."
+    if working or waiting:
+        computed = f"{working} request{'' if working == 1 else 's'} {'is' if working == 1 else 'are'} being computed"
+        text = f"{computed}, {waiting} wait{'s' if waiting == 1 else ''}."
+    return f'<p class="hint" role="status">{text}</p>'
 
 
 def size(nbytes: int) -> str:

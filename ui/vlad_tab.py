@@ -368,7 +368,7 @@ def _wire_keeping(page: Page, do: Keeper, demo: gr.Blocks) -> None:
     restored = [*page.view, page.prompt, *values, s.randomise, page.kept]
     demo.load(do.arrived, [memory, page.draft], restored, **PRIVATE)
     editor.upload.upload(do.opened, [editor.upload, page.desk, page.draft], restored, **PRIVATE)
-    changed = [page.desk.change, page.prompt.blur, *(v.change for v in values)]
+    changed = [page.desk.change, page.prompt.change, *(v.change for v in values)]
     keeping: dict[str, Any] = {"queue": False, "trigger_mode": "always_last"}
     gr.on(changed, do.keep, [page.prompt, page.desk, *values], [memory, page.link], **PRIVATE, **keeping)
     gr.on(

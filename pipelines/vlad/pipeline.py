@@ -73,8 +73,11 @@ class VladPipeline:
         self.fonts = default_fonts()
         self._sketcher: tuple[int, Sketcher] | None = None
 
-    def preload(self) -> None:
+    def preload(self, run: bool = True) -> None:
         """Load everything and run once, so that the first visitor does not wait.
+
+        Args:
+            run: False only loads, where what is lent for each call is not there yet (ZeroGPU).
 
         Raises:
             CheckpointMissing: a part is absent or damaged.
@@ -83,6 +86,8 @@ class VladPipeline:
         if on_zero_gpu():  # nothing can be loaded later; elsewhere text recognition waits until it is wanted
             with suppress(CheckpointMissing):
                 self.cache.preload("ocr")
+        if not run:
+            return
         layout = self.plan("A poster with the text 'Hello'", seed=0)
         self.generate(layout, steps=1)
 

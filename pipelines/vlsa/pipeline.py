@@ -77,13 +77,18 @@ class VlsaPipeline:
         self._encoded: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()
         self._speller: tuple[int, Speller] | None = None
 
-    def preload(self) -> None:
+    def preload(self, run: bool = True) -> None:
         """Load everything and run once, so that the first visitor does not wait.
+
+        Args:
+            run: False only loads, where what is lent for each call is not there yet (ZeroGPU).
 
         Raises:
             CheckpointMissing: a part is absent or damaged.
         """
         self.cache.preload(*COMPONENTS)
+        if not run:
+            return
         seen = self.view(Image.new("RGB", (256, 256), "#336699"))
         for _ in self.chat([Message("user", "What is it?", seen)], max_tokens=2):
             pass

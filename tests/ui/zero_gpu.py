@@ -1,6 +1,7 @@
 """Run by test_zero_gpu.py in a process of its own: the app as on ZeroGPU, with `spaces` and a scheduler of its own.
 
 `build`: spaces' emulation of CUDA; weights are placed in the main thread and packed by the launch, no GPU is touched.
+    What a worker does next, moving the packed weights to the GPU, needs a GPU.
 `work`: `spaces` without its CUDA part (it is imported while torch is out of sight), so that its forked workers run the
 pipelines on the CPU; everything between the page and the worker is the real thing.
 
@@ -54,6 +55,12 @@ def main(what: str) -> dict[str, Any]:
 
 
 def build() -> dict[str, Any]:
+    import torch
+
+    if torch.version.cuda is None:  # spaces' emulation replaces these, which a torch that was built for the CPU lacks
+        torch.version.cuda = "12.8"
+        torch._C._cuda_init = None
+        torch.cuda._is_in_bad_fork = bool
     import app
     from ui import demo
 

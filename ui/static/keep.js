@@ -1,4 +1,6 @@
-/* The link is copied; a picture or a layout that is dropped on the first tab goes the way of the import button. */
+/* The link is copied; a picture or a layout that is dropped on the first tab goes the way of the import button; and a
+   page whose server was started again opens anew, with what this browser kept. */
+const LOOK_MS = 5000;
 const home = () => document.getElementById('desk');
 const files = (e) => e.dataTransfer && [...e.dataTransfer.types].includes('Files');
 
@@ -24,7 +26,7 @@ function drop(e) {
   if (!files(e) || !home() || !home().contains(e.target)) return;
   e.preventDefault();
   home().classList.remove('dropping');
-  const input = document.querySelector('#import-file input[type=file], input[type=file][data-import]');
+  const input = document.querySelector('input[type=file][data-testid^="Import"]');
   if (!input || !e.dataTransfer.files.length) return;
   const one = new DataTransfer();
   one.items.add(e.dataTransfer.files[0]);
@@ -37,3 +39,17 @@ document.addEventListener('drop', drop);
 document.addEventListener('dragleave', (e) => {
   if (home() && (!e.relatedTarget || !home().contains(e.relatedTarget))) home().classList.remove('dropping');
 });
+
+let known = null;
+async function look() {
+  if (document.hidden) return;
+  try {
+    const answer = await fetch(new URL('gradio_api/app_id', location.href.split(/[?#]/)[0]), { cache: 'no-store' });
+    const id = (await answer.json()).app_id;
+    if (known !== null && id !== undefined && id !== known) location.reload();
+    known = id;
+  } catch { /* not there at the moment: Gradio says so when something is asked of it */ }
+}
+look();
+setInterval(look, LOOK_MS);
+document.addEventListener('visibilitychange', look);
