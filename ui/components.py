@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "assets" / "examples" / "prompts.json"
 IMAGES = ROOT / "assets" / "examples" / "vlsa"
 WIDTHS = [44, 98, 188, 58, 58, 58, 58, 82, 134, 72, 74]  # px, one per column of editing.HEADERS
-KINDS_OF_CELL: Any = ["number", "str", "str", "number", "number", "number", "number", "str", "str", "str", "bool"]
+KINDS_OF_CELL: Any = ["number", "str", "str", "number", "number", "number", "number", "str", "str", "str", "str"]
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,16 @@ def rows_of(layout: Layout | None) -> list[list[Any]]:
     if layout is None:
         return []
     return [
-        [i, e.kind, e.text, *(round(v, 3) for v in e.box.as_list()), e.colour or "", e.font or "", e.align, e.locked]
+        [
+            i,
+            e.kind,
+            e.text,
+            *(round(v, 3) for v in e.box.as_list()),
+            e.colour or "",
+            e.font or "",
+            e.align,
+            "yes" if e.locked else "",
+        ]
         for i, e in enumerate(layout.elements, 1)
     ]
 
@@ -199,7 +208,7 @@ def _align(where: str, cell: Any) -> Any:
 def _flag(row: int, cell: Any) -> bool:
     text = _text(cell).lower()
     if text not in _TRUE + _FALSE:
-        raise BadLayout(f"Row {row}, lock: {_short(cell)} is neither true nor false; write one of them.")
+        raise BadLayout(f"Row {row}, lock: {_short(cell)} is neither yes nor no; write one of them.")
     return text in _TRUE
 
 

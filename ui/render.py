@@ -422,5 +422,5 @@ def about() -> str:
         " rebuilds it from them and names its codes. It is trained on the same posters and on photographs, is small,"
         " and its answers are often wrong: it tells the background’s colour and most objects, and reads short texts,"
         " with mistakes. What you type and show goes to the server that runs"
-        " this page and nowhere else.</p></section>"
+        " this page and nowhere else; your last prompt, plan and settings stay in this browser.</p></section>"
     )

@@ -19,7 +19,7 @@ WAIT = 90_000  # ms
 class Visit:
     """A page with what went wrong on it: console errors and requests to anywhere else."""
 
-    def __init__(self, browser: Any, url: str, width: int = 1440, dark: bool = False) -> None:
+    def __init__(self, browser: Any, url: str, width: int = 1440, dark: bool = False, query: str = "") -> None:
         scheme = "dark" if dark else "light"
         self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page = self.context.new_page()
@@ -28,7 +28,7 @@ class Visit:
         self.page.on("console", lambda m: self.wrong.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
         self.page.on("request", lambda r: self._seen(r.url, url))
-        self.page.goto(url, wait_until="domcontentloaded")
+        self.page.goto(url + query, wait_until="domcontentloaded")
         self.page.wait_for_selector("#understood .marked")
 
     def _seen(self, address: str, home: str) -> None:

@@ -74,7 +74,7 @@ def test_an_edit_keeps_what_the_table_does_not_show() -> None:
         (2, "colour", "blurple", "is not a colour"),
         (2, "font", "wingdings", "is not installed"),
         (2, "align", "middle", "align"),
-        (2, "lock", "maybe", "neither true nor false"),
+        (2, "lock", "maybe", "neither yes nor no"),
         (2, "kind", "sprite", "kind"),
         (2, "text", "", "no text"),
         (2, "text", "x" * 500, "200"),
