@@ -146,7 +146,7 @@ def test_work_over_its_time_ends_with_a_sentence_and_a_last_report_is_kept() -> 
 
 
 def test_who_leaves_the_lane_lying_loses_it_only_when_somebody_waits() -> None:
-    lane = Lane(left=0.02)
+    lane = Lane(limit=5.0, left=0.02)
     lying = lane.reports(lambda: count(9))
     next(lying)
     time.sleep(0.06)

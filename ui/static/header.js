@@ -14,7 +14,7 @@ if (button) {
 const UNNAMED = {  // selector: attributes that a screen reader needs
   '.image-container > button:not([aria-label])': { 'aria-label': 'Choose another image' },
   '.wrapper[aria-label="Static column"]:not([role])': { role: 'img' },
-  '.virtual-table-viewport:not([tabindex])': { tabindex: '0', role: 'group', 'aria-label': 'Table, scrolls sideways' },
+  '.virtual-table-viewport:not([tabindex])': { tabindex: '0' },
 };
 function name() {
   for (const [selector, attributes] of Object.entries(UNNAMED)) {
