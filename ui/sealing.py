@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -69,11 +70,13 @@ def seal() -> None:
 def _seal_mcp() -> None:
     """Tools take images as `sent_image` says; their descriptions say so."""
     try:
-        from gradio.mcp import GradioMCPServer
+        from gradio import mcp
     except ImportError:  # no MCP server without its package
         return
+    GradioMCPServer: Any = mcp.GradioMCPServer
     if GradioMCPServer._file_data_tool_description == HOW_TO_SEND:
         return
+    mcp.Client = functools.partial(mcp.Client, token=False)  # it asks this very server: no token of the hub is needed
     simplified = GradioMCPServer.simplify_filedata_schema
     GradioMCPServer._file_data_tool_description = HOW_TO_SEND
     GradioMCPServer.simplify_filedata_schema = _described(simplified)
@@ -86,7 +89,7 @@ def _described(simplified: Callable[..., Any]) -> Callable[..., Any]:
     def schema(self: Any, full: dict[str, Any]) -> tuple[dict[str, Any], list[list[str | int]]]:
         simple, places = simplified(self, full)
         for place in places:
-            node: Any = simple["properties"] if place and place[0] != "properties" else simple
+            node: Any = simple["properties"]
             for key in place:
                 node = node[key]
             node["format"] = FORM
