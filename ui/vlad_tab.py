@@ -597,7 +597,7 @@ def _public_api(page: Page, do: Api) -> None:
     how = [s.seed, s.images, s.steps, s.guidance, s.start]
     with gr.Column(visible=False):
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
-        pictures = gr.Gallery(label="pictures", format="png")
+        pictures = gr.Gallery(label="pictures", format="png", buttons=["download"])
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")
     button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)

@@ -46,12 +46,12 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def serve(backend: Backend) -> Iterator[str]:
-    """The page on a free port; yields its address and closes it."""
+def serve(backend: Backend, **more: Any) -> Iterator[str]:
+    """The page on a free port, launched with `more`; yields its address and closes it."""
     from ui.demo import build, launch
 
     demo, port = build(backend), free_port()
-    launch(demo, "127.0.0.1", port, quiet=True)
+    launch(demo, "127.0.0.1", port, quiet=True, **more)
     backend.start()
     yield f"http://127.0.0.1:{port}/"
     demo.close()
