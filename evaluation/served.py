@@ -187,15 +187,17 @@ class Served:
 
     def strangers(self) -> list[str]:
         """Of `events`, what is none of the app's business: files outside its folders, other addresses, processes."""
-        return sorted({f"{event} {what}" for event, what in self.events() if not _own(event, what)})
+        events = set(self.events())
+        own = folders() if events else []
+        return sorted(f"{event} {what}" for event, what in events if not _own(event, what, own))
 
 
-def _own(event: str, what: str) -> bool:
+def _own(event: str, what: str, own: list[Path]) -> bool:
     if event in ("socket.getaddrinfo", "socket.connect"):
         return what in LOOPBACK or what == "None"
     if event != "open":
         return False
-    return what.startswith(ALWAYS) or any(Path(os.path.abspath(ROOT / what)).is_relative_to(f) for f in folders())
+    return what.startswith(ALWAYS) or any(Path(os.path.abspath(ROOT / what)).is_relative_to(f) for f in own)
 
 
 def folders() -> list[Path]:
