@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ui import render, theme, vlad_tab, vlsa_chat, vlsa_tab
+from ui import render, theme, tools, vlad_tab, vlsa_chat, vlsa_tab
 from ui.backend import Backend
 from ui.guard import Guard
 from ui.login import credentials
@@ -81,6 +81,9 @@ def launch(
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     seal()
     known, auth = hosts(host), credentials(os.environ)
+    serve_tools = auth is None and find_spec("mcp") is not None
+    if serve_tools:
+        tools.prepare()
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=known), Middleware(Guard, hosts=known)]
     demo.queue(api_open=False, max_size=waiting, default_concurrency_limit=4)
     options: dict[str, Any] = {
@@ -95,7 +98,7 @@ def launch(
         "pwa": False,
         "ssr_mode": False,
         "auth": auth,
-        "mcp_server": auth is None and find_spec("mcp") is not None,
+        "mcp_server": serve_tools,
         "max_file_size": "20mb",
         "max_threads": 16,
         "allowed_paths": [],

@@ -49,7 +49,7 @@ MAX_UPLOAD = 22 << 20  # bytes of a request that uploads files
 MAX_LOGIN = 16 << 10  # bytes of a request to log in
 MAX_ADDRESSES = 10_000
 MAX_STREAMS = 200  # answers that one address may listen to at the same time; a tab of a browser needs two
-MCP_COST = 3  # a call of a tool sets off requests of its own, which count for this machine
+MCP_COST = 2  # a call of a tool sets off requests of its own, which count for this machine
 EMBEDDED_BY = ("https://huggingface.co", "https://*.hf.space")
 
 POLICY = {  # Gradio builds its page with inline scripts and styles, and runs the `js` of events by eval
