@@ -239,6 +239,11 @@ class Fuzz:
         dependency = draw(st.sampled_from(self.wire.dependencies))
         number = draw(st.one_of(st.just(dependency["id"]), st.just(dependency["id"]), numbers))
         data, event = self.data(draw, dependency), draw(events)
+        if draw(st.booleans()):  # what needs no queue is called directly
+            body = {"fn_index": number, "data": data, "event_data": event, "session_hash": "direct"}
+            head = {"content-type": "application/json"}
+            answer = self.wire.http.post("gradio_api/run/predict", content=_json(body), headers=head)
+            return f"direct {body!r}", answer.status_code, answer.text
         done = self.wire.join(number, data, event_data=event, trigger_id=draw(st.one_of(st.none(), st.integers(0, 99))))
         request = f"fn {number} ({dependency['api_name']}) {data!r} event {event!r}"
         return request, int(done.get("status", 200)), json.dumps(done)

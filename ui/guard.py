@@ -34,7 +34,7 @@ OPEN = re.compile(  # every route of the page, of gradio_client and of MCP clien
     r"/(?:|config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|login|logout)/?"
     r"|/(?:assets|static|svelte)/.+"
     rf"|{API}/(?:info|openapi\.json|config|theme\.css|app_id|login_check|user|startup-events|reset|cancel|upload"
-    r"|upload_progress|queue/(?:join|data|status)|component_server|mcp|mcp/http|mcp/schema)/?"
+    r"|upload_progress|queue/(?:join|data|status)|run/predict|component_server|mcp|mcp/http|mcp/schema)/?"
     rf"|{API}/(?:call|call/v2|heartbeat)/[\w-]+(?:/[\w-]+)?/?"
     rf"|{FILE}.+",
     re.DOTALL,
@@ -42,6 +42,7 @@ OPEN = re.compile(  # every route of the page, of gradio_client and of MCP clien
 ELSEWHERE = re.compile(r"/(?:file=?|proxy=)/*\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # a file of another server
 STREAMS = (f"{API}/heartbeat/", f"{API}/queue/data", f"{API}/call/", f"{API}/upload_progress", f"{API}/mcp")
 UNGUARDED = (f"{API}/cancel", f"{API}/reset", f"{API}/heartbeat/", f"{API}/mcp")  # Gradio asks nobody to log in here
+DIRECT = f"{API}/run/predict"  # the page calls by it what needs no queue; where values do not fit, Gradio says 500
 UPLOAD, LOGIN, MCP = f"{API}/upload", "/login", f"{API}/mcp"
 
 MAX_BODY = 4 << 20  # bytes
@@ -240,6 +241,8 @@ class Guard:
                 return  # what the app made of a request that was cut short
             if message["type"] == "http.response.start":
                 started = True
+                if message["status"] == 500 and scope["path"].startswith(DIRECT):
+                    message["status"] = 422
                 message["headers"] = [*message["headers"], *more]
             await send(message)
 

@@ -108,6 +108,16 @@ def test_nothing_runs_past_the_queue(wire: Wire, way: str, name: str) -> None:
     assert wire.http.post(f"gradio_api/{way}/{name}", json={"data": ["x"]}).status_code == 404
 
 
+def test_the_way_past_the_queue_is_only_for_what_needs_none(watched: Served) -> None:
+    for dependency in watched.wire.dependencies:
+        body = {"fn_index": dependency["id"], "data": [{"x": None}] * len(dependency["inputs"]), "session_hash": "s"}
+        answer = watched.wire.http.post("gradio_api/run/predict", json={**body, "event_data": {"index": "x"}})
+        assert answer.status_code == 404 if dependency["queue"] else answer.status_code in (200, 422), dependency
+        assert "Traceback" not in answer.text and ".py" not in answer.text
+    direct = {d["api_name"] for d in watched.wire.dependencies if not d["queue"] and d["backend_fn"]}
+    assert not direct & {*PUBLIC, "draw", "plan_and_draw", "answer", "reconstruct", "predict"}
+
+
 CLOSED = (
     "docs", "redoc", "openapi.json", "monitoring", "monitoring/summary", "pwa_icon/20000", "gradio_api/token",
     "gradio_api/vibe-code", "gradio_api/runs", "gradio_api/run-history/records", "gradio_api/dev/reload",
