@@ -79,6 +79,12 @@ def looking_url(looking: Backend) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def both_url(vlad: Any, vlsa: Any) -> Iterator[str]:
+    """Address of the app with both pipelines on the embedded weights; skips where there are none."""
+    yield from serve(Backend(lambda: vlad, load_vlsa=lambda: vlsa))
+
+
+@pytest.fixture(scope="session")
 def empty_url() -> Iterator[str]:
     """Address of the app without a checkpoint."""
     yield from serve(Backend(refuse))

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import io
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,9 @@ from PIL import Image
 
 from evaluation.served import Wire
 from ui import sealing, tools
-from ui.backend import Backend
-
-from .conftest import serve
 
 pytest.importorskip("mcp", reason="mcp is not installed (requirements.txt)")
 TOOLS = {"understand", "plan", "draw", "generate", "ask", "reconstruct", "tokens"}
-
-
-@pytest.fixture(scope="module")
-def both_url(vlad: Any, vlsa: Any) -> Iterator[str]:
-    """Address of the app with both pipelines on the embedded weights."""
-    yield from serve(Backend(lambda: vlad, load_vlsa=lambda: vlsa))
 
 
 def talk(url: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
