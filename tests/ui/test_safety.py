@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import io
@@ -195,6 +196,25 @@ def test_bodies_have_a_size_however_they_are_sent(wire: Wire) -> None:
         assert answer.status_code == 413 and answer.json() == {"detail": guard.TOO_LARGE}, route
         body = {"data": [image, "hi"], "session_hash": "s", "fn_index": wire.named("ask")["id"]}
         assert wire.http.post(route, json=body).status_code == 413, route
+
+
+def test_a_body_without_an_end_is_read_no_further_than_its_limit() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+
+    read, sent = 0, []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1
+        return {"type": "http.request", "body": b"x" * (1 << 20), "more_body": read < 100}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(guard.Guard(app)(post("/gradio_api/queue/join"), receive, send))
+    assert read == 5 and sent[0]["status"] == 413
 
 
 def test_a_small_file_of_very_many_pixels_is_refused_before_it_is_decoded(watched: Served) -> None:
@@ -394,6 +414,17 @@ def test_what_was_uploaded_is_never_run(wire: Wire, name: str, kind: str) -> Non
     assert answer.status_code == 200 and answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment")
     assert answer.headers["content-security-policy"] == guard.FILE_POLICY
+
+
+def test_the_guard_itself_tells_files_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradio refuses some of these as well; the guard does not rely on it."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    (tmp_path / "out").symlink_to("/etc")
+    for path in ("/etc/passwd", f"{tmp_path}/../x", f"{tmp_path}/out/passwd", f"{tmp_path}x/a", "app.py", "a\0b", "/"):
+        assert guard._closed(f"/gradio_api/file={path}") == (403, guard.NO_SUCH_FILE)
+    for path in ("http://a/b", "HTTPS://a", "/http://a", "%68ttp://a", "http%3A//a", "ftp:x", "http%253A%252F%252Fa"):
+        assert guard._closed(f"/gradio_api/file={path}") == (403, guard.FOREIGN_FILE)
+    assert guard._closed(f"/gradio_api/file={tmp_path}/abc/a.png") is None
 
 
 def test_what_is_kept_is_removed(wire: Wire, tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +114,17 @@ def test_the_clipboard_works_under_the_policy(photo: Look) -> None:
     photo.page.locator("#photo-notes").get_by_text("50 × 40").wait_for()
 
 
-def test_other_sites_cannot_frame_the_page(browser: Any, empty_url: str) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    frame = f"<iframe src='{empty_url}'></iframe>"
-    page.route("http://evil.test/", lambda r: r.fulfill(body=frame, content_type="text/html"))
-    page.goto("http://evil.test/")
+def test_other_sites_cannot_frame_the_page(browser: Any, empty_url: str, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(f"<iframe src='{empty_url}'></iframe>", "utf-8")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_port}/")  # another port is another site
     page.wait_for_timeout(1000)
     assert [f.url for f in page.frames[1:]] == ["chrome-error://chromewebdata/"]
     own = f"{empty_url}frame"
-    page.route(own, lambda r: r.fulfill(body=frame, content_type="text/html"))
+    page.route(own, lambda r: r.fulfill(path=tmp_path / "index.html", content_type="text/html"))
     page.goto(own)
     page.frame_locator("iframe").locator("#prompt").wait_for()
-    context.close()
+    page.close()
+    server.shutdown()
