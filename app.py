@@ -9,11 +9,20 @@ import argparse
 import functools
 import logging
 import os
+import signal
+import sys
+import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
+# Where to listen and where files go may be chosen from outside; sharing, live editing and the like may not.
+KEPT = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_NUM_PORTS", "GRADIO_ROOT_PATH", "GRADIO_TEMP_DIR")
+for _name in [n for n in os.environ if n.startswith("GRADIO_") and n not in KEPT]:
+    del os.environ[_name]
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+if os.environ.get("SPACE_ID"):  # a Space's proxy has a private address and says whose request it passes on
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 for _name in ("NO_PROXY", "no_proxy"):  # the server asks itself whether it is up; a proxy must not be in between
     os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), "127.0.0.1", "localhost")))
@@ -85,23 +94,37 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def own_folder() -> tempfile.TemporaryDirectory[str] | None:
+    """A folder for uploads and results that no other user can read, removed at the end; None where one was chosen."""
+    if os.environ.get("GRADIO_TEMP_DIR"):
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="vlad-files-", ignore_cleanup_errors=True)
+    os.environ["GRADIO_TEMP_DIR"] = folder.name
+    return folder
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve the page until interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     args = parse(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folders below are removed
+    folder = own_folder()
     models = backend(args.preset)
     demo = build(models)
     if os.environ.get("SPACES_ZERO_GPU"):  # the weights are packed by the launch, and only this thread can place them
         models.load()
     try:
         launch(demo, args.host, args.port)
+    except UserError as e:
+        raise SystemExit(str(e)) from e
     except OSError as e:
         raise SystemExit(
             f"The server could not start ({e}); choose another address or port with --host and --port."
         ) from e
     models.start()
-    demo.block_thread()
+    with folder or nullcontext():
+        demo.block_thread()
 
 
 if __name__ == "__main__":

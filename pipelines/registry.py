@@ -24,6 +24,7 @@ from pipelines.gguf_llama import MODEL_FILES, TOKENIZER_FILES, GGUFLlama, cached
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 WEIGHTS = ("*.safetensors",)
+SAFELY: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}  # weights as pickles are never opened
 HUB_FILES = (
     "*.json",
     "*.txt",
@@ -139,7 +140,7 @@ def load_text_encoder(source: Source, dtype: torch.dtype) -> torch.nn.Module:
     folder = resolve(source)
     config = read_json(folder / "config.json")
     model_class: Any = CLIPTextModel if config.get("model_type") == "clip" else AutoModel
-    return ready(_pretrained(source, lambda: model_class.from_pretrained(folder, local_files_only=True, dtype=dtype)))
+    return ready(_pretrained(source, lambda: model_class.from_pretrained(folder, dtype=dtype, **SAFELY)))
 
 
 def load_tokenizer(source: Source) -> LockedTokenizer:
@@ -249,7 +250,7 @@ def _causal_model(folder: Path, dtype: torch.dtype) -> Any:
         folder,
         config=inner,
         key_mapping=None if inner is config else LLAVA_NAMES,
-        local_files_only=True,
+        **SAFELY,
         dtype=dtype,
         output_loading_info=True,
     )

@@ -80,7 +80,7 @@ def test_named_modules_and_make_targets_are_there() -> None:
 def test_the_script_offers_what_readme_lists() -> None:
     scripts = [ROOT / "pipelines" / name / "__main__.py" for name in ("vlad", "vlsa")]
     source = "".join(p.read_text(encoding="utf-8") for p in scripts)
-    table = README.split("## From the command line")[1].split("## How it works")[0]
+    table = README.split("## From the command line")[1].split("## From a script")[0]
     assert not [option for option in set(re.findall(r"--[a-z][a-z-]+", table)) if f'"{option}"' not in source]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,6 +198,19 @@ def test_found_nowhere_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_source_from_the_hub_is_pinned() -> None:
     sources = [s for p in PRESETS.values() for s in (p.text_encoder, p.language_model, *p.pretrained.values()) if s]
     assert all(len(s.revision) == 40 for s in sources if s.hub)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.ckpt"])
+def test_weights_as_pickles_are_refused(minilm_folder: Path, tmp_path: Path, name: str) -> None:
+    for file in minilm_folder.glob("*.json"):
+        shutil.copy(file, tmp_path)
+    torch.save({"embeddings.word_embeddings.weight": torch.zeros(2, 2)}, tmp_path / name)
+    source = Source(folder=str(tmp_path))
+    for load in (registry.load_text_encoder, registry.load_language_model):
+        with pytest.raises(CheckpointMissing, match=r"cannot be read; .*\.$"):
+            load(source, torch.float32)
+    with pytest.raises(CheckpointMissing, match="damaged"):
+        registry.read_safetensors(tmp_path / name)
 
 
 def test_a_tokenizer_is_never_entered_twice() -> None:

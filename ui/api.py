@@ -120,7 +120,7 @@ class Api:
         """Ask one question about an image; returns the whole answer, the same one each time.
 
         Args:
-            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF, 20 MB at most; over MCP data:image/png;base64,..., 3 MB at most.
             question: at most 2,000 characters.
         """
         with _told():
@@ -131,7 +131,7 @@ class Api:
         """Rebuild an image from its visual tokens; returns the picture, 512 px at most, and how close it is.
 
         Args:
-            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF, 20 MB at most; over MCP data:image/png;base64,..., 3 MB at most.
             steps: denoising steps.
             seed: same seed, same picture.
         """
@@ -146,7 +146,7 @@ class Api:
         """The codes of an image: a 32 by 32 grid of indices into the codebook, row by row from the top left.
 
         Args:
-            image: PNG, JPEG, WebP, GIF, BMP or TIFF of at most 20 MB.
+            image: PNG, JPEG, WebP, GIF, BMP or TIFF, 20 MB at most; over MCP data:image/png;base64,..., 3 MB at most.
         """
         with _told():
             view = self.backend.view(image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,10 +12,13 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ui import render, round_trip, theme, vlad_tab, vlsa_chat, vlsa_tab
+from ui import render, round_trip, theme, tools, vlad_tab, vlsa_chat, vlsa_tab
 from ui.backend import Backend
 from ui.guard import Guard
+from ui.login import credentials
+from ui.sealing import seal
 
+ROOT = Path(__file__).resolve().parent.parent
 TITLE = "VLAD and VLSA: draw from a layout, ask about an image"
 MAX_PIXELS = 25_000_000  # an image above twice this is refused, as in pipelines.vlsa.opening
 QUEUE = 32  # requests that may wait
@@ -59,17 +63,30 @@ def hosts(host: str | None = None) -> list[str]:
     return sorted({h.strip() for h in named if h.strip()})
 
 
-def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, **more: Any) -> None:
+def launch(
+    demo: gr.Blocks, host: str | None = None, port: int | None = None, waiting: int = QUEUE, **more: Any
+) -> None:
     """Serve the page without blocking: only through the queue, without analytics, sharing or run history.
+
+    With a password there is no MCP server: its clients could not log in.
 
     Args:
         demo: the page of `build`.
         host, port: where to listen; None leaves it to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+        waiting: requests that may wait for the model.
         more: further arguments of `Blocks.launch`.
+
+    Raises:
+        BadSetting: the name and password of the environment cannot be used.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=hosts(host)), Middleware(Guard)]
-    demo.queue(api_open=False, max_size=QUEUE, default_concurrency_limit=4)
+    seal()
+    known, auth = hosts(host), credentials(os.environ)
+    serve_tools = auth is None and find_spec("mcp") is not None
+    if serve_tools:
+        tools.prepare()
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=known), Middleware(Guard, hosts=known)]
+    demo.queue(api_open=False, max_size=waiting, default_concurrency_limit=4)
     options: dict[str, Any] = {
         "server_name": host,
         "server_port": port,
@@ -81,10 +98,12 @@ def launch(demo: gr.Blocks, host: str | None = None, port: int | None = None, **
         "enable_monitoring": False,
         "pwa": False,
         "ssr_mode": False,
-        "mcp_server": find_spec("mcp") is not None,
+        "auth": auth,
+        "mcp_server": serve_tools,
         "max_file_size": "20mb",
         "max_threads": 16,
         "allowed_paths": [],
+        "blocked_paths": [str(ROOT)],
         "state_session_capacity": 400,
         "footer_links": ["api", "settings"],
         "favicon_path": str(theme.STATIC / "mark.svg"),

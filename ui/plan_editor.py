@@ -48,7 +48,8 @@ class Editor:
 
     def __init__(self, backend: Backend, folder: Path | None = None) -> None:
         self.backend = backend
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="vlad-layouts-"))
+        self._own = tempfile.TemporaryDirectory(prefix="vlad-layouts-")  # removed when the process ends
+        self.folder = folder or Path(self._own.name)
 
     # -- showing ------------------------------------------------------------------------------------------------------
 

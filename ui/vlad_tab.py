@@ -382,7 +382,8 @@ def _public_api(page: Page, do: Api) -> None:
     how = [s.seed, s.images, s.steps, s.guidance, s.start]
     with gr.Column(visible=False):
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
-        pictures, best_of = gr.Gallery(label="pictures", format="png"), gr.Number(1, label="best_of", precision=0)
+        pictures = gr.Gallery(label="pictures", format="png", buttons=["download"])
+        best_of = gr.Number(1, label="best_of", precision=0)
         image = components.unopened(gr.Image(label="image"))
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")

@@ -199,12 +199,12 @@ def _public_api(do: Api) -> None:
     with gr.Column(visible=False):
         button, image, seed = (
             gr.Button(),
-            components.unopened(gr.Image(label="image")),
+            components.unopened(gr.Image(label="image", buttons=["fullscreen"])),
             gr.Number(0, label="seed", precision=0),
         )
         question, answer = gr.Textbox(label="question"), gr.Textbox(label="answer")
         steps = components.chat_slider("steps", "steps", "", 1)
-        picture, numbers = gr.Image(label="picture", format="png"), gr.JSON(label="numbers")
+        picture, numbers = gr.Image(label="picture", format="png", buttons=["download"]), gr.JSON(label="numbers")
     button.click(do.ask, [image, question], answer, api_name="ask", **MODEL)
     button.click(do.reconstruct, [image, steps, seed], [picture, numbers], api_name="reconstruct", **MODEL)
     button.click(do.tokens, image, numbers, api_name="tokens", **MODEL)

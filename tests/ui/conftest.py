@@ -18,7 +18,8 @@ MISSING = "The checkpoint checkpoints/none is missing; train it as training/READ
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )  # fmt: skip
 
 
@@ -46,12 +47,12 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def serve(backend: Backend) -> Iterator[str]:
-    """The page on a free port; yields its address and closes it."""
+def serve(backend: Backend, **more: Any) -> Iterator[str]:
+    """The page on a free port, launched with `more`; yields its address and closes it."""
     from ui.demo import build, launch
 
     demo, port = build(backend), free_port()
-    launch(demo, "127.0.0.1", port, quiet=True)
+    launch(demo, "127.0.0.1", port, quiet=True, **more)
     backend.start()
     yield f"http://127.0.0.1:{port}/"
     demo.close()

@@ -66,7 +66,7 @@ def test_the_app_refuses_what_it_should(empty_url: str) -> None:
 def test_a_photograph_may_be_larger_than_any_other_request(empty_url: str) -> None:
     from ui.guard import MAX_BODY, MAX_UPLOAD, Guard
 
-    limit = Guard(None)._limit
+    limit = Guard(None).limit
     assert limit("/gradio_api/upload") == MAX_UPLOAD and limit("/gradio_api/queue/join") == MAX_BODY
     with httpx.Client(base_url=empty_url, timeout=60) as client:
         photo = client.post("gradio_api/upload", files={"files": ("photo.jpg", b"x" * (MAX_BODY + 1), "image/jpeg")})
@@ -74,11 +74,11 @@ def test_a_photograph_may_be_larger_than_any_other_request(empty_url: str) -> No
 
 
 def test_a_flood_is_slowed_down() -> None:
-    from ui.guard import BURST, Guard
+    from ui.guard import REQUESTS, Guard
 
-    guard = Guard(None)
-    taken = [guard._take("a") for _ in range(int(BURST) * 2)]
-    assert sum(taken) < BURST * 1.5 and guard._take("b")
+    requests = Guard(None).requests
+    taken = [requests.take("a") for _ in range(int(REQUESTS.burst) * 2)]
+    assert sum(taken) < REQUESTS.burst * 1.5 and requests.take("b")
 
 
 def test_understanding_works_over_the_wire_without_weights(empty_url: str) -> None:

