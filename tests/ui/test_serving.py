@@ -231,3 +231,27 @@ def test_a_full_line_is_told_and_a_place_in_it_too(backend: Backend, served: str
     messages.close()  # type: ignore[attr-defined]
     assert soon(lambda: backend.lane.gauges() == FREE)
     assert httpx.get(f"{served}gradio_api/queue/status").json()["queue_size"] == 0
+
+
+@pytest.mark.browser
+def test_the_page_tells_the_place_in_the_line_and_stop_takes_it_back(
+    backend: Backend, served: str, browser: Any
+) -> None:
+    page = browser.new_page()
+    page.goto(served, wait_until="domcontentloaded")
+    page.wait_for_selector("#understood .marked")
+    tab, index, seen = Tab(served, "before"), function(served, "draw")["id"], counted(backend, "draw")
+    event, messages, _ = begun(backend, tab, index, DRAW)
+    page.locator("#go").click()
+    page.wait_for_selector("#status .wait")
+    assert "Waiting" in page.locator("#status").inner_text() and "1 before you" in page.locator("#status").inner_text()
+    page.locator("#stop").click()
+    page.get_by_text("Stopped").wait_for()
+    page.wait_for_selector("#status .wait", state="detached")
+    ended = seen.ended
+    tab.cancel(index, event)
+    messages.close()  # type: ignore[attr-defined]
+    assert soon(lambda: seen.ended > ended and backend.lane.gauges() == FREE)
+    page.wait_for_timeout(1000)  # what was taken back is not drawn after all
+    assert page.locator("#stage img").count() == 0 and backend.lane.gauges() == FREE
+    page.close()
