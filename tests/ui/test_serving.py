@@ -17,9 +17,9 @@ from pipelines.vlsa.types import Message
 from ui import demo
 from ui.api import Api
 from ui.backend import Backend
+from ui.handling import sentence_of
 from ui.lane import Gauges, Lane, TooLong
 from ui.render import line
-from ui.vlad_tab import sentence_of
 
 from .conftest import free_port
 from .test_handlers import LAYOUT
