@@ -122,6 +122,7 @@ def _chat_card() -> dict[str, Any]:
         render_markdown=False,
         latex_delimiters=[],
         allow_tags=False,
+        allow_file_downloads=False,  # the visitor has these images
         placeholder=EMPTY_CHAT,
         elem_id="chat",
     )

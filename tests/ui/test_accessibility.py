@@ -30,7 +30,7 @@ class Page:
         self.page.wait_for_timeout(500)  # an accordion that opens is see-through for a moment
         found = self.page.evaluate("tags => axe.run(document, { resultTypes: ['violations'], runOnly: tags })", RULES)
         return [
-            f"{v['id']}: {v['help']}: {[n['target'] for n in v['nodes'][:3]]}"
+            f"{v['id']}: {v['help']}: {[(n['target'], n['failureSummary']) for n in v['nodes'][:3]]}"
             for v in found["violations"]
             if v["impact"] in GRAVE
         ]

@@ -13,7 +13,7 @@ from .conftest import MISSING
 
 pytestmark = pytest.mark.browser
 PROMPT = "A badge with a star that says 'Hello' on a navy blue background"
-WAIT = 90_000  # ms
+WAIT = 30_000  # ms
 
 
 class Visit:

@@ -14,7 +14,7 @@ if (button) {
 const UNNAMED = {  // selector: attributes that a screen reader needs
   '.image-container > button:not([aria-label])': { 'aria-label': 'Choose another image' },
   '.wrapper[aria-label="Static column"]:not([role])': { role: 'img' },
-  '.virtual-table-viewport:not([tabindex])': { tabindex: '0' },
+  '#table [data-heading="0"][tabindex="-1"]': { tabindex: '0' },  // a table that scrolls is reached by keyboard
 };
 function name() {
   for (const [selector, attributes] of Object.entries(UNNAMED)) {
