@@ -80,6 +80,6 @@ def test_the_second_tab(opened: Page) -> None:
     assert not opened.grave()
     page.get_by_role("tab", name="Tokens").click()
     page.locator("#tokens-show").click()
-    page.wait_for_selector("#tokens [role=gridcell]")
+    page.wait_for_selector("#tokens-json:not([disabled])")
     opened.open_accordions()
     assert not opened.grave()
