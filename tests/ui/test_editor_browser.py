@@ -36,7 +36,7 @@ class Desk:
         self.page.wait_for_selector("#understood .marked")
         path = folder / "layout.json"
         path.write_text(json.dumps(LAYOUT), "utf-8")
-        self.page.locator("input[type=file][accept='.json']").set_input_files(path)
+        self.page.locator("input[type=file][accept^='.json']").set_input_files(path)
         self.page.wait_for_selector("#plan g.box")
         self.page.locator("#plan .sheet").scroll_into_view_if_needed()
 
