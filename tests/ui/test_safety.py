@@ -253,7 +253,9 @@ def post(path: str, method: str = "POST", **headers: str) -> dict[str, Any]:
 
 
 def test_uploads_logins_streams_and_tools_are_counted_apart() -> None:
-    watch = guard.Guard(None, requests=guard.Rate(9, 0), logins=guard.Rate(2, 0), uploads=guard.Rate(100 << 20, 0))
+    watch = guard.Guard(
+        None, requests=guard.Rate(3 * guard.MCP_COST, 0), logins=guard.Rate(2, 0), uploads=guard.Rate(100 << 20, 0)
+    )
     assert [watch.refusal(post("/gradio_api/mcp/")) for _ in range(4)] == [None] * 3 + [(429, guard.TOO_MANY)]
     assert [watch.refusal(post("/login")) for _ in range(3)] == [None, None, (429, guard.TOO_MANY_LOGINS)]
     watch = guard.Guard(None, requests=guard.Rate(90, 0), uploads=guard.Rate(50 << 20, 0))
