@@ -384,7 +384,7 @@ def _public_api(page: Page, do: Api) -> None:
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
         pictures = gr.Gallery(label="pictures", format="png", buttons=["download"])
         best_of = gr.Number(1, label="best_of", precision=0)
-        image = components.unopened(gr.Image(label="image"))
+        image = components.unopened(gr.Image(label="image", buttons=[]))
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")
     button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)

@@ -158,7 +158,8 @@ def test_a_bad_file_changes_nothing(data: bytes, keeper: Keeper, tmp_path: Path)
     file.write_bytes(data)
     with pytest.warns(UserWarning) as told:
         values = keeper.opened(str(file), Desk(LAYOUT), False)
-    assert str(told[0].message).endswith(".") and "Something went wrong" not in str(told[0].message)
+    said = [str(w.message) for w in told if w.category is UserWarning]  # other servers may warn meanwhile
+    assert said and all(s.endswith(".") and "Something went wrong" not in s for s in said)
     assert unchanged(values)
 
 

@@ -19,7 +19,7 @@ from evaluation.served import Wire
 from ui import sealing, tools
 
 pytest.importorskip("mcp", reason="mcp is not installed (requirements.txt)")
-TOOLS = {"understand", "plan", "draw", "generate", "ask", "reconstruct", "tokens"}
+TOOLS = {"understand", "plan", "draw", "generate", "read_back", "ask", "reconstruct", "tokens"}
 
 
 def talk(url: str, work: Callable[[Any], Awaitable[Any]]) -> Any:

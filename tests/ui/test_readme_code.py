@@ -29,4 +29,6 @@ def test_the_address_for_agents_is_the_one_that_is_served(both_url: str, root: P
 
     assert f"{HOME}/gradio_api/mcp/" in (root / "README.md").read_text("utf-8")
     tools = httpx.get(f"{both_url}gradio_api/mcp/schema", trust_env=False).json()
-    assert {"understand", "plan", "draw", "generate", "ask", "reconstruct", "tokens"} == {t["name"] for t in tools}
+    assert {"understand", "plan", "draw", "generate", "read_back", "ask", "reconstruct", "tokens"} == {
+        t["name"] for t in tools
+    }

@@ -430,10 +430,10 @@ def test_the_guard_itself_tells_files_apart(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_is_kept_is_removed(wire: Wire, tmp_path: Path) -> None:
-    from ui.vlad_tab import KEEP_S, Handlers
+    from ui.plan_editor import KEEP_S, Editor
     from ui.vlsa_chat import Chat
 
-    kept = [Handlers(Backend(refuse), tmp_path), Chat(Backend(refuse), tmp_path)]
+    kept = [Editor(Backend(refuse), tmp_path), Chat(Backend(refuse), tmp_path)]
     for handlers in kept:
         old, new = tmp_path / "old", tmp_path / "new"
         old.mkdir()
@@ -441,7 +441,7 @@ def test_what_is_kept_is_removed(wire: Wire, tmp_path: Path) -> None:
         os.utime(old, (time.time() - KEEP_S - 60,) * 2)
         handlers.tidy()
         assert not old.exists() and new.exists()
-    own = Handlers(Backend(refuse))
+    own = Editor(Backend(refuse))
     assert own.folder.stat().st_mode & 0o077 == 0
     folder = own.folder
     own._own.cleanup()
@@ -525,9 +525,8 @@ def test_settings_beyond_their_limits_are_refused_by_the_functions_themselves(ur
         assert done["success"] is False and done["output"]["error"], wrong
     move = wire.find("plan", "apply")
     for box in ([float("inf"), 0, 1, 1], [0, 0, 9, 9], "x", None, [0, 0, 1]):
-        done = wire.join(
-            move["id"], [None, False], event_data={"index": 10**9, "box": None if box == "x" else str(box)}
-        )
+        said = {"action": "place", "index": 10**9, "box": None if box == "x" else str(box)}
+        done = wire.join(move["id"], [None, None, False], event_data=said)
         assert done["success"] and "inf" not in json.dumps(done["output"])
 
 
