@@ -34,7 +34,7 @@ def unharmed(visit: Visit) -> None:
 def visit(browser: Any, empty_url: str) -> Iterator[Visit]:
     """The app without weights; a dialog is as bad as an error."""
     visit = Visit(browser, empty_url)
-    visit.page.set_default_timeout(20_000)
+    visit.page.set_default_timeout(60_000)
     visit.page.on("dialog", lambda d: (visit.wrong.append(f"dialog {d.message}"), d.dismiss()))
     yield visit
     visit.context.close()
@@ -87,7 +87,7 @@ def test_markup_in_questions_and_names_of_images_stays_words(browser: Any, looki
 def photo(browser: Any, empty_url: str) -> Iterator[Look]:
     """Tab 2 without weights, where the camera and the clipboard may be used."""
     look = Look(browser, empty_url)
-    look.page.set_default_timeout(20_000)
+    look.page.set_default_timeout(60_000)
     look.visit.context.grant_permissions(["camera", "clipboard-read", "clipboard-write"])
     yield look
     # Gradio asks for the progress of an upload that it has not begun, and logs that there is none

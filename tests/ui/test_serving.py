@@ -71,11 +71,7 @@ def backend(vlad: Any, vlsa: Any) -> Backend:
 def served(backend: Backend) -> Iterator[str]:
     """The app with a short waiting line."""
     page, port = demo.build(backend), free_port()
-    most, demo.QUEUE = demo.QUEUE, 2
-    try:
-        demo.launch(page, "127.0.0.1", port, quiet=True)
-    finally:
-        demo.QUEUE = most
+    demo.launch(page, "127.0.0.1", port, waiting=2, quiet=True)
     yield f"http://127.0.0.1:{port}/"
     page.close()
 

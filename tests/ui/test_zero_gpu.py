@@ -31,7 +31,7 @@ def run(what: str, home: Path) -> dict[str, Any]:
 @pytest.mark.usefixtures("mini_folder", "minilm_folder", "vlsa_folder")
 def test_the_app_builds_with_everything_placed_and_frozen_before_the_launch(tmp_path: Path) -> None:
     seen = run("build", tmp_path)
-    assert seen["decorated"] == [True] * 9
+    assert seen["decorated"] == [True] * 10
     assert seen["ready"] == [True, True] and seen["errors"] == [None, None]
     assert seen["frozen"] and seen["places"] == ["cuda"] and "lent" in seen["device"]
     assert seen["page"] == 200 and seen["asked"] == {"/startup-report": 1}  # nothing asked for a GPU
