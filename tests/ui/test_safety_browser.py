@@ -98,6 +98,8 @@ def photo(browser: Any, empty_url: str) -> Iterator[Look]:
 def test_the_camera_works_under_the_policy(photo: Look) -> None:
     photo.page.get_by_label("Capture from camera").click()
     photo.page.get_by_text("Click to Access Webcam").click()
+    photo.page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
+    photo.page.wait_for_timeout(500)  # until the first picture of the camera
     photo.page.get_by_label("capture photo").click()
     photo.page.locator("#photo-notes").get_by_text("Looked at in").wait_for()
 
