@@ -202,9 +202,7 @@ class VlsaPipeline:
             end = speller.end[0]
             text: list[int] = []
             first = 0.0
-            with closing(
-                self._together.answer(vlm, lambda: vlm.prompt(encoded.v, ids), sampling, end, most)
-            ) as tokens:
+            with closing(self._together.answer(vlm, lambda: vlm.prompt(encoded.v, ids), sampling, end, most)) as tokens:
                 for token in tokens:
                     first = first or 1000 * (time.perf_counter() - began)
                     if token != end:
