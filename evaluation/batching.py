@@ -6,9 +6,9 @@ prints JSON: pictures per second when one drawing makes 1, 2 and 4 of them (step
 second when 1, 2 and 4 answers of the same length are decoded in one batch. Higher throughput at 4 than at 1 is what
 batching would gain; equal throughput means that visitors are served as well one after the other.
 
-`visitors` is what they get of it: 1, 2 and 4 threads ask at once through the lane, in which answers stand one after the
-other ("serial") or are computed together: tokens per second of all, and after how many seconds the last one of them
-sees the first token. The two take turns, so that other work on the machine meets both.
+`visitors` is what they get of it: 1, 2 and 4 threads ask at once, and are answered one after the other ("serial") or
+together: tokens per second of all, and after how many seconds the last one of them sees the first token. The two take
+turns, so that other work on the machine meets both.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,6 @@ from evaluation.environment import checkpoint, machine
 from pipelines import load_both
 from pipelines.vlsa.decoding import Decoder
 from pipelines.vlsa.types import Message
-from ui.backend import Backend
-from ui.lane import Lane
 
 SIZES = (1, 2, 4)
 PROMPT = "A birthday card with a cake that says 'Hooray for Wren' on a sky blue background"
@@ -92,17 +91,18 @@ class Served:
     last_begins_s: float
 
 
-def serving(backend: Backend, picture: Any, size: int) -> Served:
-    """`size` visitors ask about a picture at once, each in a thread of its own."""
-    asked = [Message("user", LONG, backend.view(picture))]
-    how = {"max_tokens": LENGTH, "repetition_penalty": 1.3}
+def serving(vlsa: Any, picture: Any, size: int, turn: AbstractContextManager[Any]) -> Served:
+    """`size` visitors ask about a picture at once, each in a thread of its own; an answer is computed inside `turn`."""
+    asked = [Message("user", LONG, vlsa.view(picture))]
+    how: dict[str, Any] = {"max_tokens": LENGTH, "repetition_penalty": 1.3}
     start = threading.Barrier(size)
 
     def visit(_: int) -> tuple[int, float, float]:
         start.wait()
         began, first, tokens = time.perf_counter(), 0.0, 0
-        for reply in backend.chat(asked, how):
-            first, tokens = first or time.perf_counter() - began, reply.tokens
+        with turn:
+            for reply in vlsa.chat(asked, **how):
+                first, tokens = first or time.perf_counter() - began, reply.tokens
         return tokens, first, time.perf_counter() - began
 
     with ThreadPoolExecutor(size) as pool:
@@ -112,12 +112,11 @@ def serving(backend: Backend, picture: Any, size: int) -> Served:
 
 def visitors(vlsa: Any, picture: Any, sizes: Sequence[int], runs: int) -> dict[str, dict[str, dict[str, float]]]:
     """Medians of `Served` by way and number of visitors."""
-    ways = {"serial": Lane(together=1), "together": Lane()}
-    backends = {way: Backend(lambda: None, load_vlsa=lambda: vlsa, lane=lane) for way, lane in ways.items()}
+    ways: dict[str, AbstractContextManager[Any]] = {"serial": threading.Lock(), "together": nullcontext()}
     seen: dict[tuple[str, int], list[Served]] = {(way, size): [] for size in sizes for way in ways}
     for run in range(runs + 1):
         for (way, size), served in seen.items():
-            found = serving(backends[way], picture, size)
+            found = serving(vlsa, picture, size, ways[way])
             if run:  # the first one warms up
                 served.append(found)
     return {
