@@ -124,7 +124,8 @@ class Api:
             question: at most 2,000 characters.
         """
         with _told():
-            replies = self.backend.chat([Message("user", question, self.backend.view(image))], {})
+            asked = [Message("user", question, self.backend.view(image))]
+            replies = self.backend.chat(asked, {}, wanted=lambda: not gone())
             return last_of(replies).text
 
     def reconstruct(self, image: str | None, steps: int = 4, seed: int = 0) -> tuple[Any, dict[str, Any]]:

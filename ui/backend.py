@@ -165,14 +165,18 @@ class Backend:
 
     Drawing loads first, then the image chat; either may fail with its own sentence while the other works. What
     computes on the device goes through the methods here, so that a lent GPU is asked for in one place, and one request
-    computes at a time: none of them may be called while a generator of another is at work in the same thread.
+    computes at a time, or some answers of the chat together: none of them may be called while a generator of another is
+    at work in the same thread.
 
     Args:
         load: builds the pipeline of tab 1; may raise UserError (for example CheckpointMissing).
         gpu: wraps the functions that compute; `spaces.GPU` on a ZeroGPU Space, else nothing.
         device: -> the device in words with its reason; asked only when a pipeline is there.
         load_vlsa: builds the pipeline of tab 2, likewise; None where there is none.
-        lane: lets one request compute at a time.
+        lane: lets one request compute at a time, and answers together.
+
+    Attributes:
+        answers: how many answers of the chat are computed at once.
     """
 
     def __init__(
@@ -184,6 +188,8 @@ class Backend:
         lane: Lane | None = None,
     ) -> None:
         self.device, self.lane = device, lane or Lane()
+        # a GPU is lent to one call, in a forked worker of its own, where no answer meets another one
+        self.answers = self.lane.together if gpu is None else 1
         self.drawing, self.chatting = Slot(load), Slot(load_vlsa)
         self._started = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -263,10 +269,25 @@ class Backend:
         self.pipeline()
         yield from self._reports("stream", lambda report: report.stage == "done", layout, settings)
 
-    def chat(self, messages: Sequence[Message], settings: Settings) -> Generator[Reply, None, None]:
-        """Replies of `ChatPipeline.chat`, likewise."""
+    def chat(
+        self, messages: Sequence[Message], settings: Settings, wanted: Callable[[], bool] = lambda: True
+    ) -> Generator[Reply, None, None]:
+        """Replies of `ChatPipeline.chat`, likewise; up to `answers` requests of several threads are computed together.
+
+        Args:
+            wanted: asked while the request waits for the lane; False ends it with `ui.lane.TakenBack`.
+        """
         self.vlsa()
-        yield from self._reports("chat", lambda reply: reply.done, messages, settings)
+        yield from self._reports("chat", lambda reply: reply.done, messages, settings, kind=self._kind, wanted=wanted)
+
+    @property
+    def chat_waits(self) -> bool:
+        """Whether an answer that is asked for now would have to wait for the lane."""
+        return self.lane.full(self._kind)
+
+    @property
+    def _kind(self) -> str:
+        return "chat" if self.answers > 1 else ""
 
     def reconstruct(self, view: View, settings: Settings) -> Generator[Rebuilt, None, None]:
         """Reports of `ChatPipeline.reconstruct`, likewise."""
@@ -293,8 +314,8 @@ class Backend:
         self.vlsa()
         return self.lane.result(lambda: told(self._lent["decode"](index)))
 
-    def _reports(self, name: str, last: Callable[[Any], bool], *inputs: Any) -> Generator[Any, None, None]:
-        with closing(self.lane.reports(lambda: self._lent[name](*inputs), last=_or_refused(last))) as reports:
+    def _reports(self, name: str, last: Callable[[Any], bool], *inputs: Any, **how: Any) -> Generator[Any, None, None]:
+        with closing(self.lane.reports(lambda: self._lent[name](*inputs), last=_or_refused(last), **how)) as reports:
             for report in reports:
                 yield told(report)
 

@@ -9,10 +9,11 @@ from typing import Any
 import gradio as gr
 
 from pipelines.errors import UserError
-from ui.backend import GENERAL
+from ui.backend import GENERAL, Backend
 
 log = logging.getLogger(__name__)
 MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+ANSWERS = "answers"  # concurrency_id of what asks the chat model and nothing else
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LINE = "in-line"  # class of a status that tells the place in the line (static/waiting.js)
 CAN_STOP = '() => ({__type__: "update", interactive: true})'  # the Stop button, while the work waits in the line
@@ -22,9 +23,16 @@ MAX_RANDOM = 10**6  # a seed that is short enough to write down
 Values = tuple[Any, ...]
 
 
-def in_line(status: Any) -> dict[str, Any]:
-    """How an event of the page that computes is served: one at a time, its place in the line told on `status`."""
-    return {**PRIVATE, **MODEL, "show_progress": "minimal", "show_progress_on": status}
+def answers(backend: Backend) -> dict[str, Any]:
+    """How many events that ask the chat model are served at once: as many as it answers together."""
+    return {"concurrency_id": ANSWERS, "concurrency_limit": backend.answers}
+
+
+def in_line(status: Any, served: dict[str, Any] = MODEL) -> dict[str, Any]:
+    """How an event of the page that computes is served: one at a time unless `served` says otherwise, its place in the
+    line told on `status`.
+    """
+    return {**PRIVATE, **served, "show_progress": "minimal", "show_progress_on": status}
 
 
 def session_of(request: gr.Request | None) -> str:

@@ -27,7 +27,8 @@ from pipelines.vlsa.types import Message, Reply, View
 from ui import components, render
 from ui.backend import WAIT_S, Backend
 from ui.handling import session_of, skips, warn
-from ui.stops import Stops
+from ui.lane import TakenBack
+from ui.stops import Stops, gone
 
 log = logging.getLogger(__name__)
 End = Literal["", "stop", "length", "stopped"]
@@ -44,6 +45,7 @@ NO_DRAWING = "Nothing was drawn yet; draw a picture in the first tab, or upload 
 BUSY = "The answer is still being written; wait for its end or press Stop first."
 LONG = f"This conversation has {MAX_TURNS} turns, which is the most; export it, then clear it to go on."
 MANY = f"This conversation has {MAX_IMAGES} images, which is the most; export it, then clear it to go on with another."
+BEFORE = "other requests are computed first"
 NO_NOTES = "The image is looked at as it is: nothing was scaled."
 NO_WORDS = "(no words)"
 SAME = "temperature 0 gives the same answer each time; raise it under Advanced for another one"
@@ -485,16 +487,25 @@ class Chat:
         if asked.tries:
             settings["seed"] = (settings["seed"] + asked.tries) % 2**31
         reply, shown, halted = Reply(""), 0.0, self.waited(session, asked)
+
+        def wanted() -> bool:
+            return not (self.halted(session, asked) or gone())
+
+        if not halted and self.backend.chat_waits:
+            yield *skips(CHAT - 1), render.message("Waiting", BEFORE)
         if not halted:
-            with closing(self.backend.chat(asked.messages(), settings)) as stream:
-                for reply in stream:
-                    halted = not reply.done and self.halted(session, asked)
-                    if halted:
-                        break
-                    if not reply.done and reply.text and time.monotonic() - shown >= SHOWN_S:
-                        shown = time.monotonic()
-                        said = render.message("Answering", speed(reply))
-                        yield gr.skip(), self.shown(asked.answered(reply.text, "", {})), *skips(CHAT - 3), said
+            try:
+                with closing(self.backend.chat(asked.messages(), settings, wanted=wanted)) as stream:
+                    for reply in stream:
+                        halted = not reply.done and self.halted(session, asked)
+                        if halted:
+                            break
+                        if not reply.done and reply.text and time.monotonic() - shown >= SHOWN_S:
+                            shown = time.monotonic()
+                            said = render.message("Answering", speed(reply))
+                            yield gr.skip(), self.shown(asked.answered(reply.text, "", {})), *skips(CHAT - 3), said
+            except TakenBack:
+                halted = True
         yield self.finished(asked, reply, settings, halted)
 
     def waited(self, session: str, asked: Conversation) -> bool:

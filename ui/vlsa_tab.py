@@ -11,7 +11,7 @@ import gradio as gr
 
 from ui import components, render
 from ui.api import Api
-from ui.handling import LINE, MODEL, PRIVATE, in_line
+from ui.handling import LINE, MODEL, PRIVATE, answers, in_line
 from ui.vlad_tab import SHOW
 from ui.vlsa_chat import Chat, Conversation
 
@@ -183,7 +183,7 @@ def _wire_chat(page: Page, do: Chat) -> None:
     }  # fmt: skip
     for event in begun:
         event.then(None, None, None, js=SHOW % "chat", **PRIVATE)
-        answered = event.then(do.answer, how, page.chat, **in_line(page.status))
+        answered = event.then(do.answer, how, page.chat, **in_line(page.status, answers(do.backend)))
         answered.then(**back).then(**showing)
         answered.failure(do.stop, talk, page.chat, **QUICK).then(
             **back
@@ -206,6 +206,6 @@ def _public_api(do: Api) -> None:
         question, answer = gr.Textbox(label="question"), gr.Textbox(label="answer")
         steps = components.chat_slider("steps", "steps", "", 1)
         picture, numbers = gr.Image(label="picture", format="png", buttons=["download"]), gr.JSON(label="numbers")
-    button.click(do.ask, [image, question], answer, api_name="ask", **MODEL)
+    button.click(do.ask, [image, question], answer, api_name="ask", **answers(do.backend))
     button.click(do.reconstruct, [image, steps, seed], [picture, numbers], api_name="reconstruct", **MODEL)
     button.click(do.tokens, image, numbers, api_name="tokens", **MODEL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,13 @@ from pipelines.vlsa.cognition import (
     colours_of,
     colours_question,
 )
-from pipelines.vlsa.decoding import Decoder, Sampling, choose
+from pipelines.vlsa.decoding import Decoder, Sampling
 from pipelines.vlsa.loaders import COMPONENTS
 from pipelines.vlsa.quality import perceptual, psnr, ssim
 from pipelines.vlsa.settings import MAX_QUESTION, checked
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.tiling import view as make_view
+from pipelines.vlsa.together import Together
 from pipelines.vlsa.types import (
     CELLS,
     CODE_GRID,
@@ -66,7 +68,8 @@ class Encoded:
 
 
 class VlsaPipeline:
-    """The whole of VLSA over a model cache. Thread-safe: only encoded images are remembered, by their content.
+    """The whole of VLSA over a model cache. Thread-safe: only encoded images are remembered, by their content. Answers
+    whose generators are advanced by several threads are decoded together.
 
     Args:
         cache: holds the models that `pipelines.vlsa.loaders.register` knows. preset: "mini" or "full".
@@ -76,6 +79,7 @@ class VlsaPipeline:
         self.cache, self.preset = cache, get_preset(preset)
         self._encoded: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()
         self._speller: tuple[int, Speller] | None = None
+        self._together = Together()
 
     def preload(self, run: bool = True) -> None:
         """Load everything and run once, so that the first visitor does not wait.
@@ -111,7 +115,8 @@ class VlsaPipeline:
             perceiver: False leaves the tiles out: what the snapshot alone keeps.
         """
         key = (view.key, perceiver)
-        if key not in self._encoded:
+        found = self._encoded.get(key)
+        if found is None:
             with self.cache.use("vlsa.vision", "vlsa.perceiver") as (vision, merge):
                 device = _device(merge)
                 snapshot = from_uint8(view.snapshot()[None]).to(device)
@@ -119,17 +124,19 @@ class VlsaPipeline:
                 centres = torch.from_numpy(view.centres())[None].to(device)
                 v_lo, v_hi = encode_views(vision, snapshot, tiles, view.grid, merge.config.beside > 0)
                 v, p, weights = merge(v_lo, v_hi, centres[:, : tiles.shape[1]])
-                self._encoded[key] = Encoded(v, p, weights[0])
+                found = self._encoded[key] = Encoded(v, p, weights[0])
             while len(self._encoded) > KEPT:
-                self._encoded.popitem(last=False)
-        return self._encoded[key]
+                with suppress(KeyError):  # another thread may have made room
+                    self._encoded.popitem(last=False)
+        return found
 
     # -- chat ----------------------------------------------------------------------------------------------------------
 
     def speller(self, tokenizer: Any) -> Speller:
-        if self._speller is None or self._speller[0] != id(tokenizer):
-            self._speller = (id(tokenizer), Speller(tokenizer))
-        return self._speller[1]
+        known = self._speller
+        if known is None or known[0] != id(tokenizer):
+            known = self._speller = (id(tokenizer), Speller(tokenizer))
+        return known[1]
 
     def chat(
         self,
@@ -187,31 +194,24 @@ class VlsaPipeline:
     def _answer(
         self, view: View, turns: Sequence[Message], most: int, sampling: Sampling, began: float
     ) -> Iterator[Reply]:
-        encoded = self.encode(view)
+        with self._together.turn():
+            encoded = self.encode(view)
         with self.cache.use("language_tokenizer", "vlsa.vlm") as (tokenizer, vlm):
             speller = self.speller(tokenizer)
-            with torch.inference_mode():
-                ids = torch.tensor([_dialogue(speller, turns)], device=encoded.v.device)
-                decoder = Decoder(vlm, vlm.prompt(encoded.v, ids))
+            ids = torch.tensor([_dialogue(speller, turns)], device=encoded.v.device)
+            end = speller.end[0]
             text: list[int] = []
             first = 0.0
-            finish: Finish = ""
-            while not finish:
-                with torch.inference_mode():  # not around a yield: the mode belongs to the thread
-                    token = choose(decoder.logits[0, : vlm.vocabulary], text, sampling)
-                first = first or 1000 * (time.perf_counter() - began)
-                if token == speller.end[0]:
-                    finish = "stop"
-                else:
-                    text.append(token)
-                    finish = "length" if len(text) >= most else ""
-                since = time.perf_counter() - began - first / 1000
-                rate = (len(text) - 1) / since if len(text) > 1 and since > 0 else 0.0
-                shown = speller.decode(text)
-                yield Reply(shown.strip(), len(text), round(first, 1), round(rate, 2), bool(finish), finish)
-                if not finish:
-                    with torch.inference_mode():
-                        decoder.append(torch.tensor([[token]], device=encoded.v.device))
+            with closing(self._together.answer(vlm, lambda: vlm.prompt(encoded.v, ids), sampling, end, most)) as tokens:
+                for token in tokens:
+                    first = first or 1000 * (time.perf_counter() - began)
+                    if token != end:
+                        text.append(token)
+                    finish: Finish = "stop" if token == end else "length" if len(text) >= most else ""
+                    since = time.perf_counter() - began - first / 1000
+                    rate = (len(text) - 1) / since if len(text) > 1 and since > 0 else 0.0
+                    shown = speller.decode(text)
+                    yield Reply(shown.strip(), len(text), round(first, 1), round(rate, 2), bool(finish), finish)
 
     # -- reconstruction ------------------------------------------------------------------------------------------------
 

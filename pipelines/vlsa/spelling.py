@@ -59,9 +59,10 @@ class Speller:
         for c in text:
             if len(self._characters) > 4096:
                 self._characters.clear()
-            if c not in self._characters:
-                self._characters[c] = self._plain(c)
-            ids += self._characters[c]
+            known = self._characters.get(c)
+            if known is None:
+                known = self._characters[c] = self._plain(c)
+            ids += known
         return ids
 
     def encode(self, text: str) -> list[int]:

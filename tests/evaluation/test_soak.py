@@ -117,3 +117,10 @@ def test_throughput_of_batches() -> None:
     seen: list[int] = []
     found = batching.rates(lambda size: seen.append(size) or size, (1, 2), runs=3)
     assert set(found) == {"1", "2"} and seen == [1, 2] * 4 and all(rate > 0 for rate in found.values())
+
+
+def test_what_visitors_get_of_batches(vlsa: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "LENGTH", 3)
+    found = batching.visitors(vlsa, Image.new("RGB", (128, 128), "#336699"), (1, 2), runs=1)
+    assert {way: set(sizes) for way, sizes in found.items()} == {"serial": {"1", "2"}, "together": {"1", "2"}}
+    assert all(value > 0 for sizes in found.values() for served in sizes.values() for value in served.values())

@@ -36,7 +36,7 @@ def test_public_functions_have_names_types_and_words() -> None:
     for block in public.values():
         assert block.fn.__name__ == block.api_name  # the name of the tool of the MCP server
         assert block.fn.__doc__ and "Args:" in block.fn.__doc__ and "return" in block.fn.__annotations__
-    assert {f.concurrency_id for n, f in public.items() if n != "understand"} == {"model"}
+    assert {f.concurrency_id for n, f in public.items() if n not in ("understand", "ask")} == {"model"}
 
 
 def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:

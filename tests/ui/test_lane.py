@@ -1,4 +1,4 @@
-"""The model lane: one at a time, first come first served, and never stuck."""
+"""The model lane: one at a time or some of one kind, first come first served, and never stuck."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ui.lane import LIMIT_S, Blocked, Gauges, Lane, LeftAlone, TooLong, time_limit
+from ui.lane import LIMIT_S, Blocked, Gauges, Lane, LeftAlone, TakenBack, TooLong, time_limit
 
 SOON_S = 20.0  # generous: other tests may share the processors
 FREE = Gauges(0, 0)
@@ -182,6 +182,111 @@ def test_a_blocked_lane_is_told() -> None:
         end.set()
         assert stuck.result(SOON_S)
     assert lane.gauges() == FREE
+
+
+# -- together ----------------------------------------------------------------------------------------------------------
+
+
+def test_requests_of_one_kind_hold_the_lane_together() -> None:
+    lane = Lane(together=3)
+    chats = [lane.reports(lambda: count(9), kind="chat") for _ in range(3)]
+    for k, chat in enumerate(chats, 1):
+        assert not lane.full("chat") and lane.full() == (k > 1)
+        assert next(chat) == 0 and lane.gauges() == Gauges(k, 0)
+    assert lane.full("chat")  # three are the most
+    with ThreadPoolExecutor(1) as pool:
+        fourth = pool.submit(lambda: list(lane.reports(lambda: count(2), kind="chat")))
+        assert soon(lambda: lane.gauges() == Gauges(3, 1)) and not fourth.done()
+        chats[1].close()
+        assert fourth.result(SOON_S) == [0, 1]
+    assert lane.gauges() == Gauges(2, 0)
+    assert list(chats[0]) == list(chats[2]) == list(range(1, 9)) and lane.gauges() == FREE
+
+
+def test_work_of_no_kind_or_of_another_one_is_not_shared() -> None:
+    lane = Lane()
+    for first, second in (("", ""), ("chat", ""), ("", "chat"), ("chat", "other")):
+        holder = lane.reports(lambda: count(9), kind=first)
+        next(holder)
+        assert lane.full(second)
+        with ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(lambda kind=second: list(lane.reports(lambda: count(2), kind=kind)))
+            assert soon(lambda: lane.gauges() == Gauges(1, 1)) and not waits.done()
+            holder.close()
+            assert waits.result(SOON_S) == [0, 1]
+
+
+def test_nobody_joins_before_who_waits() -> None:
+    lane, order = Lane(), []
+    chat = lane.reports(lambda: count(9), kind="chat")
+    next(chat)
+
+    def work(name: str) -> Generator[str, None, None]:
+        order.append(name)
+        yield name
+
+    with ThreadPoolExecutor(3) as pool:
+        waiting = []
+        for k, (name, kind) in enumerate((("draw", ""), ("late", "chat"), ("later", "chat"))):
+            run = lambda name=name, kind=kind: list(lane.reports(lambda: work(name), kind=kind))  # noqa: E731
+            waiting.append(pool.submit(run))
+            assert soon(lambda k=k: lane.gauges() == Gauges(1, k + 1))
+        assert order == [] and next(chat) == 1
+        chat.close()
+        assert [w.result(SOON_S) for w in waiting] == [["draw"], ["late"], ["later"]]
+    assert order[0] == "draw" and lane.gauges() == FREE
+
+
+def test_many_threads_of_two_kinds_meet_only_their_own() -> None:
+    lane, inside, met = Lane(together=3), [], []
+
+    def steps(kind: str) -> Generator[int, None, None]:
+        inside.append(kind)
+        try:
+            for k in range(4):
+                met.append(tuple(inside))
+                time.sleep(0.001)
+                yield k
+        finally:
+            inside.remove(kind)
+
+    def visitor(n: int) -> None:
+        kind = "chat" if n % 3 else ""
+        reports = lane.reports(lambda: steps(kind), kind=kind)
+        if n % 5 == 4:
+            next(reports)
+            reports.close()
+        else:
+            assert list(reports) == [0, 1, 2, 3]
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(visitor, range(60)))
+    assert {len(m) for m in met if "" in m} == {1} and max(len(m) for m in met) in (2, 3)
+    assert lane.gauges() == FREE
+
+
+def test_each_of_a_group_that_lies_loses_its_place() -> None:
+    lane = Lane(limit=5.0, left=0.02)
+    lying, also = (lane.reports(lambda: count(9), kind="chat") for _ in range(2))
+    next(lying), next(also)
+    time.sleep(0.06)
+    assert lane.result(lambda: "next") == "next" and lane.gauges() == FREE
+    for one in (lying, also):
+        with pytest.raises(LeftAlone, match="start it again"):
+            next(one)
+
+
+def test_who_is_taken_back_leaves_the_line() -> None:
+    lane, wanted = Lane(), [True]
+    holder = lane.reports(lambda: count(9))
+    next(holder)
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(lambda: list(lane.reports(lambda: count(2), wanted=lambda: wanted[0])))
+        assert soon(lambda: lane.gauges() == Gauges(1, 1))
+        wanted[0] = False
+        with pytest.raises(TakenBack, match="send it again"):
+            waits.result(SOON_S)
+    assert lane.gauges() == Gauges(1, 0) and list(holder) == list(range(1, 9))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from pipelines.vlsa.settings import TOGETHER
 from pipelines.vlsa.types import Message
 from ui import demo
 from ui.api import Api
@@ -20,6 +22,7 @@ from ui.backend import Backend
 from ui.handling import sentence_of
 from ui.lane import Gauges, Lane, TooLong
 from ui.render import line
+from ui.vlsa_chat import Chat, Conversation
 
 from .conftest import free_port
 from .test_handlers import LAYOUT
@@ -115,6 +118,39 @@ def test_another_request_is_computed_as_soon_as_the_first_one_goes(backend: Back
     assert len(answers) == 1 and backend.lane.gauges() == FREE
 
 
+def test_answers_of_several_visitors_are_computed_at_once_and_nothing_else_with_them(
+    backend: Backend, view: Any
+) -> None:
+    answers = [WORK["chat"](backend, view) for _ in range(TOGETHER)]
+    for k, answer in enumerate(answers, 1):
+        next(answer)
+        assert backend.lane.gauges() == Gauges(k, 0)
+    assert backend.chat_waits  # for a fifth one
+    answers.pop().close()
+    assert not backend.chat_waits
+    drawn = threading.Thread(target=lambda: next(WORK["draw"](backend, view)))
+    drawn.start()
+    assert soon(lambda: backend.lane.gauges() == Gauges(TOGETHER - 1, 1))
+    for answer in answers:
+        assert drawn.is_alive()
+        answer.close()
+    drawn.join(SOON_S)
+    assert not drawn.is_alive() and backend.lane.gauges() == FREE
+
+
+def test_stop_reaches_an_answer_that_waits_for_the_lane(backend: Backend, view: Any) -> None:
+    chat, drawing = Chat(backend), WORK["draw"](backend, view)
+    next(drawing)
+    asked = chat.ask("What is it?", Conversation(), view)[0]
+    answers = chat.answer(asked, 0.0, 1.0, 24, 1.0, 0)
+    assert "Waiting" in next(answers)[-1]
+    chat.stop(asked)
+    (last,) = answers
+    assert "Stopped" in last[-1] and last[0].back == "What is it?" and not last[0].turns
+    assert backend.lane.gauges() == Gauges(1, 0)
+    drawing.close()
+
+
 def test_the_limit_of_time_ends_a_drawing_with_its_sentence(vlad: Any) -> None:
     short = Backend(lambda: vlad, lane=Lane(limit=1e-6))
     with pytest.raises(TooLong, match="ask for less"):
@@ -154,6 +190,13 @@ class Tab:
 
     def join(self, index: int, data: list[Any]) -> httpx.Response:
         return self.http.post("queue/join", json={"data": data, "fn_index": index, "session_hash": self.session})
+
+    def upload(self, image: Image.Image) -> dict[str, Any]:
+        """An image as an argument of a function."""
+        data = io.BytesIO()
+        image.save(data, "PNG")
+        (path,) = self.http.post("upload", files={"files": ("image.png", data.getvalue())}).json()
+        return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
     def cancel(self, index: int, event: str) -> None:
         self.http.post("cancel", json={"event_id": event, "session_hash": self.session, "fn_index": index})
@@ -227,6 +270,25 @@ def test_a_full_line_is_told_and_a_place_in_it_too(backend: Backend, served: str
     messages.close()  # type: ignore[attr-defined]
     assert soon(lambda: backend.lane.gauges() == FREE)
     assert httpx.get(f"{served}gradio_api/queue/status").json()["queue_size"] == 0
+
+
+def test_visitors_who_ask_at_once_are_not_queued_behind_each_other(backend: Backend, served: str, view: Any) -> None:
+    """They come to the lane together, wait for the drawing there, and who goes leaves it."""
+    draw, ask = (function(served, name)["id"] for name in ("draw", "ask"))
+    painter, tabs = Tab(served, "painter"), [Tab(served, f"asks{k}") for k in range(TOGETHER)]
+    event, messages, _ = begun(backend, painter, draw, DRAW)
+    image = tabs[0].upload(view.image)
+    joined = []
+    for k, tab in enumerate(tabs, 1):
+        joined.append(tab.join(ask, [image, "What colour is the background?"]).json()["event_id"])
+        assert soon(lambda k=k: backend.lane.gauges() == Gauges(1, k))
+    tabs[-1].cancel(ask, joined[-1])
+    assert soon(lambda: backend.lane.gauges() == Gauges(1, TOGETHER - 1))
+    painter.cancel(draw, event)
+    messages.close()  # type: ignore[attr-defined]
+    said = [next(m for m in tab.listen() if m["msg"] == "process_completed") for tab in tabs[:-1]]
+    assert [m["output"]["data"] for m in said] == [[Api(backend).ask(view.image, "What colour is the background?")]] * 3
+    assert soon(lambda: backend.lane.gauges() == FREE)
 
 
 @pytest.mark.browser

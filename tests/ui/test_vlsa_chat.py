@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from pipelines.errors import BadImage, BadPrompt
 from pipelines.vlsa import tiling
+from pipelines.vlsa.settings import TOGETHER
 from pipelines.vlsa.types import View
 from ui import components, render
 from ui.api import Api
@@ -328,10 +329,16 @@ def test_both_pipelines_load_on_their_own(first: View) -> None:
         other.vlsa()
 
 
-def test_every_handler_of_the_model_waits_in_one_queue() -> None:
-    page = build(Backend(refuse))
-    computing = {f.fn.__name__ for f in page.fns.values() if f.fn is not None and f.concurrency_id == "model"}
-    assert {"answer", "ask", "reconstruct", "tokens", "draw"} <= computing
+@pytest.mark.parametrize(("gpu", "most"), [(None, TOGETHER), (lambda task: task, 1)], ids=["own", "lent"])
+def test_handlers_of_the_model_wait_in_one_queue_and_answers_in_another(gpu: Any, most: int) -> None:
+    page = build(Backend(refuse, gpu=gpu))
+    served: dict[str, dict[str, Any]] = {"model": {}, "answers": {}}
+    for f in page.fns.values():
+        if f.fn is not None and f.concurrency_id in served:
+            served[f.concurrency_id][f.fn.__name__] = f.concurrency_limit
+    assert set(served["answers"]) == {"answer", "ask"} and set(served["answers"].values()) == {most}
+    assert {"reconstruct", "tokens", "draw", "again", "hear"} <= set(served["model"])
+    assert set(served["model"].values()) == {1}
 
 
 # -- on the embedded weights -------------------------------------------------------------------------------------------
