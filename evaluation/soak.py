@@ -350,7 +350,7 @@ class Visitor:
         self.ask("generate", f, self.page.inputs(f, given), end=self.ending(), check=check)
 
     def plans_and_draws(self) -> None:
-        """Public /plan, then /draw with what it returned."""
+        """Public /plan, then /draw with what it returned, and sometimes /read_back of that."""
         f, seed = self.page.functions["plan"], 100 * self.number + 7
         given = {"prompt": self.prompt, "seed": seed}
         planned = self.ask("plan", f, self.page.inputs(f, given), check=lambda d: _has(self.word, d[0]))
@@ -364,7 +364,12 @@ class Visitor:
                 return "the settings are another visitor's"
             return self.again("draw", self.fetch(data[0][0]["image"]).tobytes())
 
-        self.ask("draw", f, inputs, end=self.ending(), check=check)
+        drawn = self.ask("draw", f, inputs, end=self.ending(), check=check)
+        if drawn.outcome != "answered" or self.random.random() < 0.5:
+            return
+        f, picture = self.page.functions["read_back"], drawn.data[0][0]["image"]
+        inputs = self.page.inputs(f, {"image": picture, "layout": planned.data[0]})
+        self.ask("read back", f, inputs, check=lambda d: _has(self.word, d[0]) or self.again("read back", d[0]))
 
     def draws_on_the_page(self) -> None:
         """The button "Plan and draw": the picture carries own word and seed; then an edit of the plan, sometimes."""
@@ -383,9 +388,9 @@ class Visitor:
         done = self.ask("page: plan and draw", f, self.page.inputs(f, given), end=self.ending(), check=check)
         if done.outcome != "answered" or self.random.random() < 0.5:
             return
-        f = self.page.of(self.random.choice(("add-text", "add-panel", "undo")))
-        inputs = self.page.inputs(f, {})
-        self.ask("page: edit", f, inputs, check=lambda d: _has(self.word, self.page.output(f, d, "plan")))
+        f, act = self.page.of("plan", "apply"), self.random.choice(("add", "undo", "select"))
+        inputs, event = self.page.inputs(f, {}), {"action": act, "kind": "text", "index": 1}
+        self.ask("page: edit", f, inputs, event=event, check=lambda d: _has(self.word, self.page.output(f, d, "plan")))
 
     def own_image(self) -> dict[str, Any] | None:
         """An image of its own, uploaded once."""

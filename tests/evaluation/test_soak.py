@@ -23,9 +23,9 @@ def page() -> Page:
 
 def test_the_page_has_what_visitors_use(page: Page) -> None:
     triggers = [
-        ("go", "click", "stage"), ("stop", "click", "status"), ("undo", "click", ""), ("add-text", "click", ""),
-        ("add-panel", "click", ""), ("photo", "upload", ""), ("ask", "click", "chat"), ("ask-stop", "click", "chat"),
-        ("chat", "clear", ""), ("rebuild", "click", "rebuilt"), ("tokens-predict", "click", "tokens"),
+        ("go", "click", "stage"), ("stop", "click", "status"), ("plan", "apply", "plan"), ("photo", "upload", ""),
+        ("ask", "click", "chat"), ("ask-stop", "click", "chat"), ("chat", "clear", ""), ("rebuild", "click", "rebuilt"),
+        ("tokens-predict", "click", "tokens"),
     ]  # fmt: skip
     for trigger, event, output in triggers:
         assert page.of(trigger, event, output)["backend_fn"]
@@ -43,7 +43,7 @@ def test_inputs_are_defaults_but_for_what_is_given(page: Page) -> None:
     assert 9 in values.values()
     go = page.of("go", output="stage")
     states = [i for i, c in enumerate(go["inputs"]) if page.components[c]["type"] == "state"]
-    assert [page.inputs(go, {})[i] for i in states] == [None]
+    assert states and [page.inputs(go, {})[i] for i in states] == [None] * len(states)
     assert page.output(go, list(range(len(go["outputs"]))), "stage") == go["outputs"].index(page.named["stage"])
 
 
