@@ -38,10 +38,18 @@ def build(backend: Backend) -> gr.Blocks:
             with gr.Tab("Ask about an image", id="ask"):
                 looked = vlsa_tab.build(vlsa_chat.Chat(backend), drawn.stage, drawn.about, tabs)
         round_trip.wire(drawn, looked, tabs, handlers)
+        _tell_what_is_gone(demo, looked)
         _loaded_panel(handlers)
         gr.HTML(render.about(), js_on_load=None)
         gr.on([demo.load, timer.tick], handlers.status, None, [banner, timer], **HIDDEN)
     return demo
+
+
+def _tell_what_is_gone(demo: gr.Blocks, page: vlsa_tab.Page) -> None:
+    """A chat does not outlive its page: when the page opens anew it says so, where there was one."""
+    turns = gr.BrowserState(0, storage_key="vlsa-turns", secret="vlsa-turns")
+    page.conversation.change(lambda conversation: len(conversation.turns), page.conversation, turns, **HIDDEN)
+    demo.load(vlsa_chat.gone_with_the_page, turns, [page.notes, turns], **HIDDEN)
 
 
 def _loaded_panel(handlers: vlad_tab.Handlers) -> None:

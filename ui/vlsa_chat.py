@@ -46,6 +46,7 @@ BUSY = "The answer is still being written; wait for its end or press Stop first.
 LONG = f"This conversation has {MAX_TURNS} turns, which is the most; export it, then clear it to go on."
 MANY = f"This conversation has {MAX_IMAGES} images, which is the most; export it, then clear it to go on with another."
 BEFORE = "other requests are computed first"
+LOST = "The chat of before is gone with the page it was on, for the server keeps none; choose its image again to go on."
 NO_NOTES = "The image is looked at as it is: nothing was scaled."
 NO_WORDS = "(no words)"
 SAME = "temperature 0 gives the same answer each time; raise it under Advanced for another one"
@@ -65,13 +66,13 @@ class Turn:
         answer: None while there is none.
         end: why the answer ended: by itself, at the length limit, or by Stop; "" while there is none.
         settings: what the answer was made with.
-        uid: names the turn within the session.
+        uid: names the turn within the session; with `end` it is what a hash is made of, for images have none.
     """
 
-    question: Message
-    answer: Message | None = None
+    question: Message = field(hash=False)
+    answer: Message | None = field(default=None, hash=False)
     end: End = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     uid: str = field(default_factory=lambda: secrets.token_hex(4))
 
     @property
@@ -220,6 +221,12 @@ def _arrival(conversation: Conversation, view: View, first: bool) -> list[Bubble
     number = conversation.number(view)
     said = [] if first else [Bubble("assistant", f"From here on I look at image {number}.")]
     return [Bubble("user", view=view, number=number), *said]
+
+
+def gone_with_the_page(turns: Any) -> tuple[Any, int]:
+    """What is told when the page opens and this browser had a chat of `turns` turns; and -1, for it is told once."""
+    lost = isinstance(turns, int) and turns > 0
+    return f'<p class="hint">{LOST}</p>' if lost else gr.skip(), -1
 
 
 def as_words(text: str) -> str:

@@ -420,3 +420,14 @@ def test_the_public_functions_over_the_wire(looking_url: str, first: View, tmp_p
     assert len(client.predict(image, api_name="/tokens")["index"]) == 32
     with pytest.raises(Exception, match="2,000"):
         client.predict(image, "x" * 2001, api_name="/ask")
+
+
+def test_a_chat_that_went_with_its_page_is_told_once(talk: Conversation) -> None:
+    from dataclasses import replace
+
+    from ui.vlsa_chat import LOST, gone_with_the_page
+
+    assert hash(talk) == hash(replace(talk)) != hash(replace(talk, turns=talk.turns[:-1]))  # a change is noticed
+
+    assert LOST in gone_with_the_page(3)[0] and gone_with_the_page(3)[1] == -1
+    assert all(gone_with_the_page(nothing) == (gr.skip(), -1) for nothing in (0, None, "3", -1, {}))
