@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,8 @@ def test_a_body_without_an_end_is_read_no_further_than_its_limit() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(guard.Guard(app)(post("/gradio_api/queue/join"), receive, send))
+    with ThreadPoolExecutor(1) as thread:  # a browser of other tests has an event loop in this one
+        thread.submit(asyncio.run, guard.Guard(app)(post("/gradio_api/queue/join"), receive, send)).result()
     assert read == 5 and sent[0]["status"] == 413
 
 
