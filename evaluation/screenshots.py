@@ -80,8 +80,7 @@ def draw(page: Any) -> None:
     page.locator("#go").click()
     page.wait_for_selector("#stage a.save")
     says(page, "#status", "Done")
-    if page.locator("#readback").count():
-        page.wait_for_selector("#readback table")
+    page.wait_for_selector("#read-panel table")
     page.locator("#plan g.box.k-text").first.press("Enter")
 
 
