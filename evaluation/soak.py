@@ -216,7 +216,7 @@ class Visitor:
     def __init__(self, url: str, page: Page, number: int, book: Book, seed: int) -> None:
         self.page, self.book, self.number = page, book, number
         self.random = random.Random(seed * 1000 + number)
-        self.session = f"soak{number}x{self.random.getrandbits(40):x}"
+        self.session = f"soak{self.number}x{self.random.getrandbits(40):x}"
         self.word = WORDS[number % len(WORDS)] + ("" if number < len(WORDS) else str(number // len(WORDS)))
         self.colour = list(COLOURS)[number % len(COLOURS)]
         self.http = httpx.Client(base_url=url, timeout=httpx.Timeout(ANSWER_S, connect=30))
@@ -267,6 +267,8 @@ class Visitor:
             ended = self._listen(event_id, self.random.uniform(0, 1.5) if end == "leave" else None)
         finally:
             self.book.heard(time.monotonic(), end=True)
+        if ended.outcome == "left":  # who closes a page comes back with another one
+            self.session = f"soak{self.number}x{self.random.getrandbits(40):x}"
         return Ended(ended.outcome, ended.reason, ended.data, time.monotonic() - began)
 
     def _cancel(self, index: int, event_id: str) -> None:
