@@ -19,13 +19,12 @@ from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
 from ui.handling import CAN_STOP, LINE, MODEL, NO_STOP, PRIVATE, Values, in_line, seed_for, session_of, skips, warn
-from ui.keeping import Keeper
+from ui.keeping import MAX_PROMPT, Keeper
 from ui.plan_editor import NO_PLAN, VIEW, Editor, Part
 from ui.stops import Stops, queued
 
 log = logging.getLogger(__name__)
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
-MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 DRAWN = 5  # outputs of Handlers.draw: stage, status, seed, stop, draw
 EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, colours, the background."
 STALE = "The prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
