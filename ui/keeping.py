@@ -22,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pipelines.errors import BadLayout, UserError
 from pipelines.types import FULL, Element, Layout
+from pipelines.vlad.prompt import MAX_PROMPT
 from pipelines.vlad.settings import DEFAULTS, checked
 from ui import editing, render
 from ui.editing import Desk
@@ -30,7 +31,6 @@ from ui.plan_editor import VIEW, Editor
 
 NUMBERS = ("seed", "images", "steps", "guidance", "start", "variety")
 SWITCHES = ("without_ccm", "without_guidance")
-MAX_PROMPT = 2000  # characters, as in pipelines.vlad.prompt
 MAX_LINK = 12_000  # characters of a packed work; more is refused by some servers on the way
 MAX_JSON = 1 << 20  # bytes of an unpacked work or of a JSON file
 MAX_PNG = 8 << 20  # bytes of a picture that is brought back

@@ -14,12 +14,13 @@ import gradio as gr
 
 from pipelines.errors import BadLayout, UserError
 from pipelines.types import Layout, Progress
+from pipelines.vlad.prompt import MAX_PROMPT
 from ui import components, plan_editor, readback, render, theme
 from ui.api import Api, drawing_settings
 from ui.backend import GENERAL, NO_CHAT, Backend
 from ui.editing import Desk
 from ui.handling import CAN_STOP, LINE, MODEL, NO_STOP, PRIVATE, Values, in_line, seed_for, session_of, skips, warn
-from ui.keeping import MAX_PROMPT, Keeper
+from ui.keeping import Keeper
 from ui.plan_editor import NO_PLAN, VIEW, Editor, Part
 from ui.stops import Stops, queued
 
