@@ -299,6 +299,20 @@ def _json(value: Any) -> bytes:
     return json.dumps(value).encode("ascii")
 
 
+def warm_up(wire: Wire) -> None:
+    """Use every model once.
+
+    Raises:
+        RuntimeError: a plain request fails.
+    """
+    image = {"path": wire.upload("a.png", picture()), "meta": {"_type": "gradio.FileData"}}
+    asked = {"generate": {"prompt": "A sign that says 'Hi'"}, "ask": {"question": "What is it?"}, "reconstruct": {}}
+    for name, told in asked.items():
+        done = wire.call(name, {**told, "image": image})
+        if not done.get("success"):
+            raise RuntimeError(f"The app could not be warmed up: {name} answered {json.dumps(done)[:500]}")
+
+
 def still_works(wire: Wire) -> bool:
     """Whether the page and a public function answer."""
     time.sleep(3)  # the last requests may have used up what this address may ask for
@@ -320,12 +334,7 @@ def run(requests: int, start: int, preset: str, folder: Path) -> tuple[Fuzz, boo
     with Served(folder / "audit.log", preset) as served:
         served.wire.join(served.wire.named("understand")["id"], ["A sign"])
         if preset == "mini":  # the weights are read now, not while requests are judged
-            served.wire.join(
-                served.wire.named("generate")["id"], ["A sign that says 'Hi'", 0, 1, 2, 1, 0.5, 0.5, False, False]
-            )
-            image = {"path": served.wire.upload("a.png", picture()), "meta": {"_type": "gradio.FileData"}}
-            served.wire.join(served.wire.named("ask")["id"], [image, "What is it?"])
-            served.wire.join(served.wire.named("reconstruct")["id"], [image, 2, 0])
+            warm_up(served.wire)
         served.events()
         fuzz = Fuzz(served)
         fuzz.run(requests, start)

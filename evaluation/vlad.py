@@ -63,6 +63,7 @@ class Settings:
     steps: int | None = None
     guidance: float | None = None
     start: float | None = None
+    size: int | None = None
     preset: str = "mini"
     engine: str = "rapidocr"
 
@@ -72,6 +73,7 @@ class Settings:
             "steps": self.steps,
             "guidance": self.guidance,
             "start": variant.start if variant.start is not None else self.start,
+            "size": self.size,
             "use_ccm": variant.use_ccm,
             "hierarchical_guidance": variant.hierarchical_guidance,
         }
@@ -482,6 +484,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--steps", type=int)
     p.add_argument("--guidance", type=float)
     p.add_argument("--start", type=float)
+    p.add_argument("--size", type=int, help="side of the pictures in pixels, default the preset's")
     p.add_argument("--preset", default="mini")
     p.add_argument("--ocr", choices=sorted(SETTINGS), default="rapidocr", help="settings of the OCR engine")
     return p
@@ -496,7 +499,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(f"--images is {args.images}; draw at least one image per prompt.")
         import pipelines
 
-        fields = {name: getattr(args, name) for name in ("images", "seed", "steps", "guidance", "start", "preset")}
+        told = ("images", "seed", "steps", "guidance", "start", "size", "preset")
+        fields = {name: getattr(args, name) for name in told}
         settings = Settings(engine=args.ocr, **fields)
         reader = RapidReader(args.ocr)
         evaluation = Evaluation(pipelines.load(args.preset), reader, args.out, settings)

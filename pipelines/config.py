@@ -57,7 +57,7 @@ class Preset:
         vlsa_checkpoints: folder of VLSA's weights trained here, relative to the project.
         pretrained: component -> source of what else is taken over rather than trained.
         precision: "float32", or "device" for the precision that `runtime.detect` chooses.
-        image_size: side of a picture in pixels.
+        image_size: side in pixels of the pictures its weights were trained on, the default size.
     """
 
     name: str

@@ -104,6 +104,18 @@ def test_enhancer_predicts_the_canvas_plus_a_residual_that_starts_at_zero() -> N
     assert model(*inputs).shape == canvas.shape and not torch.equal(model(*inputs), canvas)
 
 
+def test_larger_grids_share_the_positions_of_the_trained_one() -> None:
+    model = VisualFeatureEnhancer(latent=4, spread=2, context=8, size=8, layers=1, heads=2, head_dim=8)
+    embed = model.denoiser.pos_embed
+    trained, double = (embed.cropped_pos_embed(n, n)[0].unflatten(0, (n // 2, n // 2)) for n in (8, 16))
+    assert torch.allclose(trained, embed.pos_embed.unflatten(1, (4, 4))[0])
+    assert torch.allclose(double[::2, ::2], trained, atol=1e-6)
+    assert not torch.allclose(double[1::2, 1::2], trained, atol=0.1)
+    x, canvas = torch.randn(2, 1, 4, 16, 16)
+    told = (torch.randn(1, 4, 8), torch.randn(1, 8), torch.rand(1, 3, 16, 16))
+    assert torch.equal(model(x, torch.ones(1), canvas, *told), canvas)
+
+
 def test_diffusion_loss_is_zero_for_the_truth_and_weighs_small_noise_more() -> None:
     truth, off = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
     assert float(diffusion_loss(truth, truth, torch.tensor([0.3]))) == 0

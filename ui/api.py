@@ -57,8 +57,8 @@ class Api:
             return self.backend.plan(prompt, **settings).to_dict()
 
     def draw(
-        self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0,
-        start: float = 0.5, without_ccm: bool = False, without_guidance: bool = False,
+        self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 3, guidance: float = 1.0,
+        start: float = 1.0, size: int = 256, without_ccm: bool = False, without_guidance: bool = False,
     ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
         """Draw a layout that `plan` returned, edited or not.
 
@@ -69,18 +69,21 @@ class Api:
             steps: denoising steps.
             guidance: how strictly the picture follows the prompt.
             start: how far from the plan, 0.05 to 1.
+            size: side of a picture in pixels: 256, 384, 512 or 768.
             without_ccm: ablation, the pooled prompt vector alone.
             without_guidance: ablation, without the planned canvas.
         """
         with _told():
             plan = editing.checked(Layout.from_dict(layout), self.backend.fonts())
-            settings = drawing_settings(int(seed or 0), images, steps, guidance, start, without_ccm, without_guidance)
+            drawn = (images, steps, guidance, start, size, without_ccm, without_guidance)
+            settings = drawing_settings(int(seed or 0), *drawn)
             pictures = last_of(self.backend.stream(plan, {**settings, "previews": False})).images
             return [(p, f"seed {settings['seed'] + k}") for k, p in enumerate(pictures)], settings
 
     def generate(
-        self, prompt: str, seed: int = 0, images: int = 1, steps: int = 4, guidance: float = 1.0, start: float = 0.5,
-        variety: float = 0.5, without_ccm: bool = False, without_guidance: bool = False, best_of: int = 1,
+        self, prompt: str, seed: int = 0, images: int = 1, steps: int = 3, guidance: float = 1.0, start: float = 1.0,
+        size: int = 256, variety: float = 0.8, without_ccm: bool = False, without_guidance: bool = False,
+        best_of: int = 1,
     ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
         """Plan a prompt and draw the plan with the same seed; returns the pictures and the layout.
 
@@ -91,13 +94,14 @@ class Api:
             steps: denoising steps.
             guidance: how strictly the picture follows the prompt.
             start: how far from the plan, 0.05 to 1.
+            size: side of a picture in pixels: 256, 384, 512 or 768.
             variety: 0 to 1, how different the plans of one prompt may be.
             without_ccm: ablation, the pooled prompt vector alone.
             without_guidance: ablation, without the planned canvas.
             best_of: 1 to 4; above 1, so many are drawn and read back, and the best are returned, the best one first.
         """
         layout, count = self.plan(prompt, seed, variety, without_ccm), max(int(images), int(best_of))
-        pictures, _ = self.draw(layout, seed, count, steps, guidance, start, without_ccm, without_guidance)
+        pictures, _ = self.draw(layout, seed, count, steps, guidance, start, size, without_ccm, without_guidance)
         return (self._best_first(pictures, layout)[: int(images)] if best_of > 1 else pictures), layout
 
     def read_back(self, image: str | None, layout: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +207,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def drawing_settings(
-    seed: int, images: Any, steps: Any, guidance: Any, start: Any, without_ccm: bool, without_guidance: bool
+    seed: int, images: Any, steps: Any, guidance: Any, start: Any, size: Any, without_ccm: bool, without_guidance: bool
 ) -> dict[str, Any]:
     """The keyword arguments of `Pipeline.stream`."""
     return {
@@ -212,6 +216,7 @@ def drawing_settings(
         "steps": int(steps),
         "guidance": float(guidance),
         "start": float(start),
+        "size": int(size),
         "use_ccm": not without_ccm,
         "hierarchical_guidance": not without_guidance,
         "previews": True,

@@ -65,6 +65,7 @@ class Pipeline(Protocol):
         steps: int | None = None,
         guidance: float | None = None,
         start: float | None = None,
+        size: int | None = None,
         use_ccm: bool = True,
         hierarchical_guidance: bool = True,
         previews: bool = True,

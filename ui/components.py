@@ -12,7 +12,7 @@ from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from pipelines.vlad.settings import DEFAULTS, LIMITS
+from pipelines.vlad.settings import DEFAULTS, LIMITS, SIZES
 from pipelines.vlsa import settings as chat_limits
 from ui import editing, render, theme
 
@@ -33,6 +33,7 @@ class Settings:
     steps: gr.Slider
     guidance: gr.Slider
     start: gr.Slider
+    size: gr.Radio
     variety: gr.Slider
     without_ccm: gr.Checkbox
     without_guidance: gr.Checkbox
@@ -82,6 +83,7 @@ def settings() -> Settings:
     with gr.Row(elem_classes="row-tools"):
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(LIMITS["seed"][1]), elem_id="seed")
         images = gr.Radio([1, 2, 3, 4], value=1, label="Pictures", elem_id="images")
+    size = gr.Radio(list(SIZES), value=int(DEFAULTS["size"]), label="Size, pixels", elem_id="size")
     randomise = gr.Checkbox(True, label="New random seed each time", elem_id="randomise")
     with gr.Accordion("Advanced", open=False, elem_classes="quiet"):
         steps = slider("steps", "Steps", "More steps: slower, finer", 1)
@@ -94,7 +96,7 @@ def settings() -> Settings:
         without_guidance = gr.Checkbox(
             False, label="Without hierarchical guidance", info="Ablation: the planned canvas is left out"
         )
-    return Settings(seed, randomise, images, steps, guidance, start, variety, without_ccm, without_guidance)
+    return Settings(seed, randomise, images, steps, guidance, start, size, variety, without_ccm, without_guidance)
 
 
 def table() -> gr.Dataframe:

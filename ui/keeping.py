@@ -29,7 +29,7 @@ from ui.editing import Desk
 from ui.handling import Values, skips, warn
 from ui.plan_editor import VIEW, Editor
 
-NUMBERS = ("seed", "images", "steps", "guidance", "start", "variety")
+NUMBERS = ("seed", "images", "steps", "guidance", "start", "size", "variety")
 SWITCHES = ("without_ccm", "without_guidance")
 MAX_LINK = 12_000  # characters of a packed work; more is refused by some servers on the way
 MAX_JSON = 1 << 20  # bytes of an unpacked work or of a JSON file

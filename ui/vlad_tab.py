@@ -120,7 +120,7 @@ class Handlers:
 
     def draw(
         self, desk: Desk, seed: Any, randomise: bool, images: int, steps: float, guidance: float, start: float,
-        without_ccm: bool, without_guidance: bool, request: gr.Request | None = None,
+        size: int, without_ccm: bool, without_guidance: bool, request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Draw the plan as it stands; never plans. Yields stage, status, seed, stop and draw button."""
         began = self.stops.begin(session_of(request))
@@ -129,7 +129,7 @@ class Handlers:
             yield (gr.skip(), render.message("Not drawn", warn(BadLayout(NO_PLAN))), gr.skip(), off, gr.skip())
             return
         settings = drawing_settings(
-            seed_for(seed, randomise), images, steps, guidance, start, without_ccm, without_guidance
+            seed_for(seed, randomise), images, steps, guidance, start, size, without_ccm, without_guidance
         )
         with closing(self.drawing(desk.layout, settings, session_of(request), began)) as drawing:
             yield from drawing
@@ -177,7 +177,7 @@ class Handlers:
 
     def plan_and_draw(
         self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool,
-        images: int, steps: float, guidance: float, start: float, without_guidance: bool,
+        images: int, steps: float, guidance: float, start: float, size: int, without_guidance: bool,
         request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
@@ -193,7 +193,7 @@ class Handlers:
             return
         view = self.view(desk.put(layout), None, draft)
         yield (*view, gr.skip(), render.message("Planned"), chosen, *skips(2), "")
-        settings = drawing_settings(chosen, images, steps, guidance, start, without_ccm, without_guidance)
+        settings = drawing_settings(chosen, images, steps, guidance, start, size, without_ccm, without_guidance)
         with closing(self.drawing(layout, settings, session_of(request), began)) as drawing:
             for values in drawing:
                 yield (*skips(VIEW), *values, gr.skip())
@@ -240,7 +240,7 @@ class Page:
         """The inputs of `Handlers.plan_and_draw`."""
         s = self.settings
         first = [self.prompt, s.seed, s.randomise, s.variety, s.without_ccm, self.desk, self.draft]
-        return [*first, s.images, s.steps, s.guidance, s.start, s.without_guidance]
+        return [*first, s.images, s.steps, s.guidance, s.start, s.size, s.without_guidance]
 
     @property
     def planned(self) -> list[Any]:
@@ -343,7 +343,7 @@ def _wire_plan(page: Page, do: Handlers) -> None:
 
 def _wire_draw(page: Page, do: Handlers) -> None:
     s = page.settings
-    how = [s.images, s.steps, s.guidance, s.start]
+    how = [s.images, s.steps, s.guidance, s.start, s.size]
     gr.on([page.draw.click, page.go.click], None, None, page.stop, js=CAN_STOP, **PRIVATE)  # one follows the other
     drawing = page.draw.click(
         do.draw,
@@ -364,7 +364,7 @@ def _wire_keeping(page: Page, do: Keeper, demo: gr.Blocks) -> None:
     """The browser remembers prompt, plan and settings; a link, a picture and a layout bring them back."""
     s, editor = page.settings, page.editor
     memory = gr.BrowserState(None, storage_key="vlad-work", secret="vlad-work")  # not to hide it: it must stay readable
-    values = [s.seed, s.images, s.steps, s.guidance, s.start, s.variety, s.without_ccm, s.without_guidance]
+    values = [s.seed, s.images, s.steps, s.guidance, s.start, s.size, s.variety, s.without_ccm, s.without_guidance]
     restored = [*page.view, page.prompt, *values, s.randomise, page.kept]
     demo.load(do.arrived, [memory, page.draft], restored, **PRIVATE)
     editor.upload.upload(do.opened, [editor.upload, page.desk, page.draft], restored, **PRIVATE)
@@ -379,7 +379,7 @@ def _wire_keeping(page: Page, do: Keeper, demo: gr.Blocks) -> None:
 def _public_api(page: Page, do: Api) -> None:
     """The five public functions, on hidden components with files and JSON as results."""
     s = page.settings
-    how = [s.seed, s.images, s.steps, s.guidance, s.start]
+    how = [s.seed, s.images, s.steps, s.guidance, s.start, s.size]
     with gr.Column(visible=False):
         button, layout, result = gr.Button(), gr.JSON(label="layout"), gr.JSON(label="result")
         pictures = gr.Gallery(label="pictures", format="png", buttons=["download"])

@@ -4,11 +4,40 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from diffusers import SD3Transformer2DModel
 from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.embeddings import PatchEmbed, get_2d_sincos_pos_embed
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+
+class StretchedPatchEmbed(PatchEmbed):
+    """diffusers' patch embedding, which also takes grids larger than its table of positions.
+
+    Positions of a larger grid are spread over the range that was trained: on a grid of twice the side they stand half
+    a cell apart. So a larger picture has the same composition with more detail, not more of the same.
+    """
+
+    def cropped_pos_embed(self, height: int, width: int) -> Tensor:
+        """Positions (1, h w, d) of a grid of h x w patches, in the dtype of the table.
+
+        Args:
+            height, width: of the latent in cells.
+        """
+        rows, columns = height // self.patch_size, width // self.patch_size
+        if max(rows, columns) <= self.pos_embed_max_size:
+            return super().cropped_pos_embed(height, width)
+        return stretched_positions(self.pos_embed.shape[-1], rows, columns, self.base_size).to(self.pos_embed)
+
+
+@lru_cache(maxsize=16)
+def stretched_positions(width: int, rows: int, columns: int, base: int) -> Tensor:
+    """Sine and cosine positions (1, rows columns, width) of a grid over the range of a base x base one, float32."""
+    table = get_2d_sincos_pos_embed(width, (rows, columns), base_size=base, output_type="pt")
+    return table.float()[None]
 
 
 class VisualFeatureEnhancer(ModelMixin, ConfigMixin):
@@ -23,7 +52,7 @@ class VisualFeatureEnhancer(ModelMixin, ConfigMixin):
 
     Args:
         latent: channels of the autoencoder. spread: channels of the element map. context: width of CCM's tokens.
-        size: latent side in cells.
+        size: latent side in cells of the pictures it is trained on; larger ones can be drawn.
     """
 
     @register_to_config
@@ -51,6 +80,14 @@ class VisualFeatureEnhancer(ModelMixin, ConfigMixin):
             caption_projection_dim=heads * head_dim,
             joint_attention_dim=context,
             pooled_projection_dim=context,
+            pos_embed_max_size=size // patch,
+        )
+        self.denoiser.pos_embed = StretchedPatchEmbed(
+            height=size,
+            width=size,
+            patch_size=patch,
+            in_channels=2 * latent + spread,
+            embed_dim=heads * head_dim,
             pos_embed_max_size=size // patch,
         )
         nn.init.zeros_(self.denoiser.proj_out.weight)  # training starts from x0 = z_t

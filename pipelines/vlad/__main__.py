@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.errors import BadLayout, BadSetting, UserError
 from pipelines.types import Element, Generation, Layout
-from pipelines.vlad.settings import DEFAULTS
+from pipelines.vlad.settings import DEFAULTS, SIZES
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,6 +27,7 @@ def arguments() -> argparse.ArgumentParser:
     p.add_argument("--steps", type=int, help="denoising steps")
     p.add_argument("--guidance", type=float, help="classifier-free guidance, 1 = none")
     p.add_argument("--start", type=float, metavar="T0", help="how far the canvas is noised, 1 = pure noise")
+    p.add_argument("--size", type=int, help=f"side in pixels, one of {', '.join(map(str, SIZES))}")
     p.add_argument("--variety", type=float, help="spread of the sampled layout, 0 to 1")
     p.add_argument("--preset", default="mini")
     p.add_argument("--read-back", action="store_true", help="read the images back: their words beside the layout's")
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         steps=args.steps,
         guidance=args.guidance,
         start=args.start,
+        size=args.size,
         use_ccm=not args.no_ccm,
         hierarchical_guidance=not args.no_hierarchical_guidance,
     )

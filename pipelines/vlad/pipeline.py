@@ -57,6 +57,7 @@ class Settings:
     steps: int
     guidance: float
     start: float
+    size: int
     use_ccm: bool
     hierarchical_guidance: bool
 
@@ -169,14 +170,19 @@ class VladPipeline:
     # -- the canvas ----------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def draft(self, layout: Layout, *, use_ccm: bool = True) -> Image.Image:
+    def draft(self, layout: Layout, *, use_ccm: bool = True, size: int | None = None) -> Image.Image:
         """The layout canvas z_t as a picture, before it is encoded.
 
         Args:
+            size: side in pixels, one of SIZES; None for the preset's.
             use_ccm: False sketches every element from the whole prompt, since there is no t_i.
         """
         objects, view = self._sketches(layout, "" if use_ccm else layout.prompt or "a picture")
-        return draw_canvas(layout, objects, view, fonts=self.fonts)
+        return draw_canvas(layout, objects, view, self._side(size), self.fonts)
+
+    def _side(self, size: int | None) -> int:
+        """A checked size; None gives the preset's."""
+        return int(checked("size", self.preset.image_size if size is None else size))
 
     def _sketches(self, layout: Layout, whole: str) -> tuple[dict[int, Image.Image], Image.Image | None]:
         with self.cache.use("tokenizer", "vlad.encoder", "vlad.sketch", "vlad.autoencoder") as parts:
@@ -200,6 +206,7 @@ class VladPipeline:
         steps: int | None = None,
         guidance: float | None = None,
         start: float | None = None,
+        size: int | None = None,
         use_ccm: bool = True,
         hierarchical_guidance: bool = True,
         previews: bool = True,
@@ -208,10 +215,9 @@ class VladPipeline:
 
         Args:
             layout: as planned or edited. seed: image k has seed + k. images: 1-4. steps: denoising steps. guidance:
-            classifier-free guidance, 1 = none. start: t0, how far the canvas is noised, 1 = pure noise. use_ccm: False
-            gives
-            t_g alone. hierarchical_guidance: False gives z_t = 0 and starts from pure noise. previews: decode every
-            step.
+            classifier-free guidance, 1 = none. start: t0, how far the canvas is noised, 1 = pure noise. size: side of
+            the pictures in pixels, one of SIZES, None for the preset's. use_ccm: False gives t_g alone.
+            hierarchical_guidance: False gives z_t = 0 and starts from pure noise. previews: decode every step.
 
         Yields:
             Progress; the last one has stage "done" and the finished images.
@@ -219,7 +225,7 @@ class VladPipeline:
         Raises:
             BadSetting, BadLayout, CheckpointMissing.
         """
-        s = self._settings(seed, images, steps, guidance, start, use_ccm, hierarchical_guidance)
+        s = self._settings(seed, images, steps, guidance, start, size, use_ccm, hierarchical_guidance)
         for progress, _ in self._draw(layout, s, previews):
             yield progress
 
@@ -232,6 +238,7 @@ class VladPipeline:
         steps: int | None = None,
         guidance: float | None = None,
         start: float | None = None,
+        size: int | None = None,
         use_ccm: bool = True,
         hierarchical_guidance: bool = True,
         on_step: Callable[[Progress], None] | None = None,
@@ -239,7 +246,7 @@ class VladPipeline:
         """As `stream`, returning the finished images; `on_step` is called with every Progress (and may raise to
         stop).
         """
-        s = self._settings(seed, images, steps, guidance, start, use_ccm, hierarchical_guidance)
+        s = self._settings(seed, images, steps, guidance, start, size, use_ccm, hierarchical_guidance)
         done = Progress("canvas", 0, 1)
         timings: dict[str, float] = {}
         for done, timings in self._draw(layout, s, on_step is not None):  # noqa: B007 - the last ones count
@@ -248,28 +255,29 @@ class VladPipeline:
         settings: dict[str, Any] = {**dataclasses.asdict(s), "preset": self.preset.name}
         return Generation(done.images, layout, s.seed, settings, timings)
 
-    @staticmethod
-    def _settings(seed: Any, images: Any, steps: Any, guidance: Any, start: Any, ccm: bool, guided_: bool) -> Settings:
+    def _settings(
+        self, seed: Any, images: Any, steps: Any, guidance: Any, start: Any, size: Any, ccm: bool, guided_: bool
+    ) -> Settings:
         count = int(checked("images", images))
         seed = int(checked("seed", seed))
         checked("seed", seed + count - 1)
         level = checked("start", start) if guided_ else 1.0
         number = int(checked("steps", steps))
-        return Settings(seed, count, number, checked("guidance", guidance), level, ccm, guided_)
+        side = self._side(size)
+        return Settings(seed, count, number, checked("guidance", guidance), level, side, ccm, guided_)
 
     @torch.inference_mode()
-    def _prepare(self, layout: Layout, s: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Canvas latent (n, C, h, w), tokens, t and cover for n images."""
+    def _prepare(self, layout: Layout, s: Settings, draft: Image.Image | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Canvas latent (n, C, h, w), tokens, t and cover for n images; no draft means no hierarchical guidance."""
         tokens, t = self._compose(layout.prompt, layout.elements, s.use_ccm)
         with self.cache.use("vlad.autoencoder") as (autoencoder,):
-            device = _device(autoencoder)
-            size = self.preset.image_size
-            if s.hierarchical_guidance:
-                canvas = autoencoder.encode(to_batch([self.draft(layout, use_ccm=s.use_ccm)]).to(device))
-                area = torch.from_numpy(cover(layout.elements, size // 8))[None].to(device)
+            device, side = _device(autoencoder), s.size // 8
+            if draft is not None:
+                canvas = autoencoder.encode(to_batch([draft]).to(device))
+                area = torch.from_numpy(cover(layout.elements, side))[None].to(device)
             else:
-                canvas = torch.zeros(1, len(autoencoder.mean), size // 8, size // 8, device=device)
-                area = torch.zeros(1, len(layout.elements), size // 8, size // 8, device=device)
+                canvas = torch.zeros(1, len(autoencoder.mean), side, side, device=device)
+                area = torch.zeros(1, len(layout.elements), side, side, device=device)
         n = s.images
         return tuple(x.expand(n, *x.shape[1:]) for x in (canvas, tokens, t, area))  # type: ignore[return-value]
 
@@ -279,10 +287,10 @@ class VladPipeline:
         began = time.perf_counter()
         timings: dict[str, float] = {}
         yield Progress("canvas", 0, 1), timings
-        canvas, tokens, t, area = self._prepare(layout, s)
+        draft = self.draft(layout, use_ccm=s.use_ccm, size=s.size) if s.hierarchical_guidance else None
+        canvas, tokens, t, area = self._prepare(layout, s, draft)
         timings["canvas"] = _ms(began)
-        preview = (self.draft(layout, use_ccm=s.use_ccm),) if previews and s.hierarchical_guidance else ()
-        yield Progress("canvas", 1, 1, images=preview), timings
+        yield Progress("canvas", 1, 1, images=(draft,) if draft is not None and previews else ()), timings
         with self.cache.use("vlad.vfe", "vlad.autoencoder") as (vfe, autoencoder):
             noise = get_noise([s.seed + k for k in range(s.images)], tuple(canvas.shape[1:])).to(canvas.device)
             predict = guided(

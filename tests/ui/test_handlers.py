@@ -27,7 +27,7 @@ LAYOUT = Layout(
         Element("text", Box(0.1, 0.1, 0.9, 0.4), "Hello", colour="#182658", font="montserrat-700"),
     ),
 )
-HOW = (1, 2, 1.0, 0.5, False, False)  # images, steps, guidance, start, the two ablations
+HOW = (1, 2, 1.0, 0.5, 256, False, False)  # images, steps, guidance, start, size, the two ablations
 
 
 def test_live_understanding_needs_no_weights(empty: Handlers) -> None:
@@ -83,7 +83,7 @@ def test_seeds() -> None:
 
 
 def test_the_plan_is_shown_before_the_picture(handlers: Handlers) -> None:
-    steps = list(handlers.plan_and_draw(PROMPT, 3, False, 0.5, False, Desk(), False, 2, 2, 1.0, 0.5, False))
+    steps = list(handlers.plan_and_draw(PROMPT, 3, False, 0.5, False, Desk(), False, 2, 2, 1.0, 0.5, 256, False))
     shown = [i for i, v in enumerate(steps) if isinstance(v[0], Desk)]
     drawn = [i for i, v in enumerate(steps) if isinstance(v[VIEW], str)]
     assert shown and drawn and shown[0] < drawn[0]
@@ -98,7 +98,7 @@ def test_draw_again_never_plans_again_and_repeats_with_its_seed(handlers: Handle
 
 
 def test_stop_ends_the_model_at_once(handlers: Handlers) -> None:
-    drawing = handlers.draw(Desk(LAYOUT), 5, False, 4, 50, 1.0, 0.5, False, False)
+    drawing = handlers.draw(Desk(LAYOUT), 5, False, 4, 50, 1.0, 0.5, 256, False, False)
     next(drawing), next(drawing)
     began = time.perf_counter()
     drawing.close()

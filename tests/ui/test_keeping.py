@@ -36,7 +36,8 @@ LAYOUT = Layout(
     ),
     seed=12,
 )
-WORK = Work("A sign that says 'Grüße <b>'!", LAYOUT, {"seed": 77, "steps": 5, "start": 0.5, "without_ccm": True})
+TOLD = {"seed": 77, "steps": 5, "start": 0.5, "size": 512, "without_ccm": True}
+WORK = Work("A sign that says 'Grüße <b>'!", LAYOUT, TOLD)
 
 
 @pytest.fixture()
@@ -105,12 +106,12 @@ def test_the_page_opens_with_the_work_of_the_link_or_of_the_browser(keeper: Keep
 
 
 def test_what_the_browser_keeps_is_what_comes_back(keeper: Keeper) -> None:
-    values = (77, 1, 5, 1.0, 0.5, 0.8, True, False)  # in the order of NUMBERS and SWITCHES
+    values = (77, 1, 5, 1.0, 0.5, 512, 0.8, True, False)  # in the order of NUMBERS and SWITCHES
     kept, html = keeper.keep(WORK.prompt, Desk(LAYOUT), *values)
     assert Work.from_dict(json.loads(json.dumps(kept))) == WORK
     assert f"?{keeping.PARAMETER}={pack(WORK)}" in html
     assert keeper.keep("words", Desk(), *values)[1] == ""
-    assert keeper.keep("words", Desk(LAYOUT), 77, 9, 5, 1.0, 0.5, 0.8, True, False) == (gr.skip(), gr.skip())
+    assert keeper.keep("words", Desk(LAYOUT), 77, 9, 5, 1.0, 0.5, 512, 0.8, True, False) == (gr.skip(), gr.skip())
 
 
 def png(info: Any, key: str = "vlad", size: int = 8) -> bytes:

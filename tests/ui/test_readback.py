@@ -128,7 +128,7 @@ def pair(handlers: Handlers) -> str:
     pytest.importorskip("rapidocr")
     from ui.editing import Desk
 
-    return list(handlers.draw(Desk(LAYOUT), 5, False, 2, 2, 1.0, 0.5, False, False))[-1][0]
+    return list(handlers.draw(Desk(LAYOUT), 5, False, 2, 2, 1.0, 0.5, 256, False, False))[-1][0]
 
 
 def test_two_pictures_are_read_and_one_is_chosen(handlers: Handlers, pair: str) -> None:

@@ -325,7 +325,7 @@ def test_no_address_in_a_value_is_asked(watched: Served, listener: tuple[int, li
         for asked in (look, load):
             wire.join(asked["id"], [forged, *[None] * (len(asked["inputs"]) - 1)])
         layout = {"prompt": "x", "elements": [forged], **forged}
-        assert wire.join(wire.named("draw")["id"], [layout, 0, 1, 4, 1, 0.5, False, False])["success"] is False
+        assert wire.call("draw", {"layout": layout})["success"] is False
     assert not hits and not watched.strangers()
 
 
@@ -400,7 +400,7 @@ def test_no_file_of_the_server_is_read_for_a_forged_value(watched: Served, root:
                 for asked in (look, load):
                     done.append(wire.join(asked["id"], [value, *[None] * (len(asked["inputs"]) - 1)]))
                 layout = {"prompt": "x", "elements": [], "warnings": [], "file": value}
-                done.append(wire.join(wire.named("draw")["id"], [layout, 0, 1, 4, 1, 0.5, False, False]))
+                done.append(wire.call("draw", {"layout": layout}))
                 assert path not in json.dumps([d.get("output") for d in done])  # nor given back
                 assert done[0]["success"] is False and done[-1]["success"] is False
     opened = {what for event, what in watched.events() if event == "open"}
@@ -517,14 +517,17 @@ def test_settings_beyond_their_limits_are_refused_by_the_functions_themselves(ur
     wire = Wire(url)
     layout = {"prompt": "x", "elements": [{"kind": "background", "box": [0, 0, 1, 1], "colour": "#182658"}]}
     for wrong in (
-        [0, 99, 4, 1, 0.5],
-        [0, 1, 10**6, 1, 0.5],
-        [0, 1, 4, 10**6, 0.5],
-        [0, 1, 4, 1, -3],
-        [10**30, 1, 4, 1, 0.5],
+        {"pictures": 99},
+        {"steps": 10**6},
+        {"guidance": 10**6},
+        {"start": -3},
+        {"size, pixels": 10**5},
+        {"size, pixels": 300},
+        {"seed": 10**30},
     ):
-        done = wire.join(wire.named("draw")["id"], [layout, *wrong, False, False])
+        done = wire.call("draw", {"layout": layout, **wrong})
         assert done["success"] is False and done["output"]["error"], wrong
+    assert wire.call("draw", {"layout": layout})["success"]
     move = wire.find("plan", "apply")
     for box in ([float("inf"), 0, 1, 1], [0, 0, 9, 9], "x", None, [0, 0, 1]):
         said = {"action": "place", "index": 10**9, "box": None if box == "x" else str(box)}

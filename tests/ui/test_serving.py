@@ -209,7 +209,7 @@ class Tab:
                     yield json.loads(text[5:])
 
 
-DRAW = [LAYOUT.to_dict(), 1, 4, STEPS, 1.0, 0.5, False, False]
+DRAW = [LAYOUT.to_dict(), 1, 4, STEPS, 1.0, 0.5, 256, False, False]
 
 
 def begun(backend: Backend, tab: Tab, index: int, data: list[Any]) -> tuple[str, Iterator[dict[str, Any]], int]:
@@ -229,7 +229,7 @@ def test_who_goes_frees_the_lane_within_one_step(backend: Backend, served: str, 
     seen, tab = counted(backend, "draw"), Tab(served, f"{how}{page}")
     if page:
         f = function(served, "plan_and_draw")
-        data = ["A poster that says 'Hi'", 1, False, 0.5, False, None, False, 4, STEPS, 1.0, 0.5, False]
+        data = ["A poster that says 'Hi'", 1, False, 0.5, False, None, False, 4, STEPS, 1.0, 0.5, 256, False]
     else:
         f, data = function(served, "draw"), DRAW
     event, messages, before = begun(backend, tab, f["id"], data)

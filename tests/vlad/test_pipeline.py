@@ -29,6 +29,11 @@ def same(a: Image.Image, b: Image.Image) -> bool:
     return ImageChops.difference(a, b).getbbox() is None
 
 
+def distance(a: Image.Image, b: Image.Image) -> float:
+    """Mean absolute difference, of 255."""
+    return float(np.abs(np.asarray(a, float) - np.asarray(b, float)).mean())
+
+
 def test_a_plan_has_every_element_of_the_prompt(layout: Layout) -> None:
     assert [e.text for e in layout.texts] == ["Blue Whale"]
     assert "whale" in [e.text for e in layout.elements if e.kind == "object"]
@@ -94,6 +99,19 @@ def test_progress_reports_every_step_and_ends_with_the_images(vlad, layout: Layo
     assert {"canvas", "denoise", "decode"} <= set(made.timings_ms)
 
 
+@pytest.mark.parametrize("size", [384, 512])
+def test_a_larger_picture_shows_the_same_with_more_detail(vlad, layout: Layout, size: int) -> None:
+    made = vlad.generate(layout, seed=1, size=size)
+    small, large = vlad.generate(layout, seed=1).images[0], made.images[0]
+    assert large.size == (size, size) and made.settings["size"] == size
+    assert distance(large.resize(small.size, Image.Resampling.BOX), small) < 6
+    draft, x = vlad.draft(layout, size=size), layout.texts[0].box
+    place = tuple(round(size * v) for v in (x.x0, x.y0, x.x1, x.y1))
+    enlarged = small.resize(large.size, Image.Resampling.BICUBIC)
+    assert distance(large.crop(place), draft.crop(place)) < 0.9 * distance(enlarged.crop(place), draft.crop(place))
+    assert [r.right for r in vlad.read_back(layout, [large])[0].texts] == [True]
+
+
 def test_ablations_change_the_result(vlad, layout: Layout) -> None:
     full = vlad.generate(layout, seed=1).images[0]
     assert not same(full, vlad.generate(layout, seed=1, use_ccm=False).images[0])
@@ -111,7 +129,16 @@ def test_the_aligned_space_prefers_the_right_prompt(vlad) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("steps", 0), ("images", 5), ("guidance", float("nan")), ("start", 0), ("seed", -1), ("steps", 2.5)],
+    [
+        ("steps", 0),
+        ("images", 5),
+        ("guidance", float("nan")),
+        ("start", 0),
+        ("seed", -1),
+        ("steps", 2.5),
+        ("size", 300),
+        ("size", 1024),
+    ],
 )
 def test_bad_settings_are_refused_in_one_sentence(vlad, layout: Layout, name: str, value: float) -> None:
     with pytest.raises(BadSetting, match=name):
