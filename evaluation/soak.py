@@ -51,7 +51,7 @@ COLOURS = {
 }  # fmt: skip
 GENERAL = "Something went wrong"  # the sentence without a cause
 NO_CAUSE = "an error without a cause"
-ANSWER_S = 240.0  # longest that a visitor waits for an answer
+ANSWER_S = 420.0  # longest that a visitor waits for an answer; the server's own limits are shorter and told
 FREE_S = 30.0  # longest that what nobody waits for may still compute
 START_S = 180.0  # longest that the server may take until it answers
 OUTCOMES = ("answered", "told", "refused", "cancelled", "left", "failed")
@@ -261,11 +261,15 @@ class Visitor:
             return Ended("refused" if reason else "failed", reason or f"HTTP {joined.status_code} without a reason")
         event_id = joined.json()["event_id"]
         self.book.accepted(time.monotonic())
+        timer = threading.Timer(self.random.uniform(0, 1.5), self._cancel, (function["id"], event_id))
         try:
             if end == "cancel":
-                threading.Timer(self.random.uniform(0, 1.5), self._cancel, (function["id"], event_id)).start()
+                timer.start()
             ended = self._listen(event_id, self.random.uniform(0, 1.5) if end == "leave" else None)
         finally:
+            if end == "cancel":  # Gradio cancels by session and function: a late one would end the next request
+                timer.cancel()
+                timer.join()
             self.book.heard(time.monotonic(), end=True)
         if ended.outcome == "left":  # who closes a page comes back with another one
             self.session = f"soak{self.number}x{self.random.getrandbits(40):x}"

@@ -112,7 +112,9 @@ class ModelCache:
         self.placement = placement or Placement()
         self._loaders = loaders
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # used longest ago first
-        self._books = threading.Lock()  # guards the entries; never held while building or computing
+        # guards the entries; never held while building or computing. A destructor may let entries go in the thread that
+        # holds it
+        self._books = threading.RLock()
         self._frozen = False
 
     @contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -147,6 +148,38 @@ def test_without_eviction_nothing_moves_out() -> None:
     with pytest.raises(ModelDoesNotFit), cache.use("b"):
         pass
     assert names_in(cache) == ["a"]
+
+
+def test_a_destructor_lets_go_while_room_is_made() -> None:
+    """A forgotten stream in a reference cycle is found by the collector, which the cache itself sets off."""
+    counted = Counted("old", "held", "new")
+    cache = cache_of(counted, ram_bytes=2 * UNIT)
+
+    def stream() -> Iterator[int]:
+        with cache.use("held"):
+            yield 1
+
+    class Holder:
+        pass
+
+    def work() -> None:
+        with cache.use("old"):
+            pass
+        holder: Any = Holder()
+        holder.itself, holder.stream = holder, stream()
+        next(holder.stream)
+        del holder
+        with cache.use("new"):
+            pass
+
+    gc.disable()
+    try:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        thread.join(30)
+    finally:
+        gc.enable()
+    assert not thread.is_alive() and all(row.pins == 0 for row in cache.stats())
 
 
 def test_frozen_cache_loads_and_drops_nothing() -> None:

@@ -17,7 +17,7 @@ from pipelines.vlad.readback import rank
 from pipelines.vlsa.types import Message
 from ui import editing
 from ui.backend import GENERAL, Backend
-from ui.stops import gone
+from ui.presence import gone
 
 log = logging.getLogger(__name__)
 Report = TypeVar("Report")
@@ -129,7 +129,7 @@ class Api:
         """
         with _told():
             asked = [Message("user", question, self.backend.view(image))]
-            replies = self.backend.chat(asked, {}, wanted=lambda: not gone())
+            replies = self.backend.chat(asked, {})
             return last_of(replies).text
 
     def reconstruct(self, image: str | None, steps: int = 4, seed: int = 0) -> tuple[Any, dict[str, Any]]:

@@ -25,6 +25,7 @@ from pipelines.vlad.readback import ReadBack
 from pipelines.vlsa import tiling
 from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
 from ui.lane import Lane
+from ui.presence import present
 
 log = logging.getLogger(__name__)
 WAIT_S = 120.0  # longest that a handler waits for the weights
@@ -248,12 +249,12 @@ class Backend:
         slot = next((s for s in (self.drawing, self.chatting) if s.ready), None)
         return slot.get(0).cache if slot else None
 
-    # -- what computes: waits for the weights, then in the lane -------------------------------------------------------
+    # -- what computes: waits for the weights, then in the lane while somebody is there for it ------------------------
 
     def plan(self, prompt: str, **settings: Any) -> Layout:
         """`Pipeline.plan` in the lane."""
         self.pipeline()
-        return self.lane.result(lambda: told(self._lent["plan"](prompt, settings)))
+        return self.lane.result(lambda: told(self._lent["plan"](prompt, settings)), present)
 
     def draft(self, layout: Layout) -> Image.Image:
         """`Pipeline.draft`: outside the lane, for it is quick and shows what a visitor does with the pointer."""
@@ -263,7 +264,7 @@ class Backend:
     def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
         """`Pipeline.read_back` in the lane."""
         self.pipeline()
-        return self.lane.result(lambda: told(self._lent["read_back"](layout, images)))
+        return self.lane.result(lambda: told(self._lent["read_back"](layout, images)), present)
 
     def stream(self, layout: Layout, settings: Settings) -> Generator[Progress, None, None]:
         """Reports of `Pipeline.stream` in the lane; closing this generator closes that one and frees the lane."""
@@ -271,7 +272,7 @@ class Backend:
         yield from self._reports("stream", lambda report: report.stage == "done", layout, settings)
 
     def chat(
-        self, messages: Sequence[Message], settings: Settings, wanted: Callable[[], bool] = lambda: True
+        self, messages: Sequence[Message], settings: Settings, wanted: Callable[[], bool] = present
     ) -> Generator[Reply, None, None]:
         """Replies of `ChatPipeline.chat`, likewise; up to `answers` requests of several threads are computed together.
 
@@ -303,19 +304,20 @@ class Backend:
     def tokens(self, view: View) -> Tokens:
         """`ChatPipeline.tokens` in the lane."""
         self.vlsa()
-        return self.lane.result(lambda: told(self._lent["tokens"](view)))
+        return self.lane.result(lambda: told(self._lent["tokens"](view)), present)
 
     def pixels(self, view: View, vertex: tuple[int, int]) -> Pixels:
         """`ChatPipeline.pixels` in the lane."""
         self.vlsa()
-        return self.lane.result(lambda: told(self._lent["pixels"](view, vertex)))
+        return self.lane.result(lambda: told(self._lent["pixels"](view, vertex)), present)
 
     def decode(self, index: np.ndarray) -> Image.Image:
         """`ChatPipeline.decode` in the lane."""
         self.vlsa()
-        return self.lane.result(lambda: told(self._lent["decode"](index)))
+        return self.lane.result(lambda: told(self._lent["decode"](index)), present)
 
     def _reports(self, name: str, last: Callable[[Any], bool], *inputs: Any, **how: Any) -> Generator[Any, None, None]:
+        how.setdefault("wanted", present)
         with closing(self.lane.reports(lambda: self._lent[name](*inputs), last=_or_refused(last), **how)) as reports:
             for report in reports:
                 yield told(report)

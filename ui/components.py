@@ -83,7 +83,9 @@ def settings() -> Settings:
     with gr.Row(elem_classes="row-tools"):
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(LIMITS["seed"][1]), elem_id="seed")
         images = gr.Radio([1, 2, 3, 4], value=1, label="Pictures", elem_id="images")
-    size = gr.Radio(list(SIZES), value=int(DEFAULTS["size"]), label="Size, pixels", elem_id="size")
+    size = gr.Radio(
+        list(SIZES), value=int(DEFAULTS["size"]), label="Size, pixels", elem_id="size", elem_classes="segments"
+    )
     randomise = gr.Checkbox(True, label="New random seed each time", elem_id="randomise")
     with gr.Accordion("Advanced", open=False, elem_classes="quiet"):
         steps = slider("steps", "Steps", "More steps: slower, finer", 1)

@@ -123,13 +123,16 @@ class Lane:
         line = [*self._line, _Place(kind)]
         return self._working(line) < len(line)
 
-    def result(self, work: Callable[[], Result]) -> Result:
+    def result(self, work: Callable[[], Result], wanted: Callable[[], bool] = lambda: True) -> Result:
         """What `work` returns, computed in the lane.
 
+        Args:
+            wanted: asked while the request waits; False takes it out of the line.
+
         Raises:
-            Blocked: the lane did not become free.
+            Blocked: the lane did not become free. TakenBack: not `wanted`.
         """
-        place = self._enter()
+        place = self._enter("", wanted)
         try:
             return work()
         finally:
@@ -180,18 +183,22 @@ class Lane:
         """A place among those at the front of the line; waits for it.
 
         Raises:
-            Blocked: the requests in front gave no place within twice the limit. TakenBack: not `wanted` any more.
+            Blocked: the same requests kept the front for twice the limit. TakenBack: not `wanted` any more.
         """
-        place, asked = _Place(kind), time.monotonic()
+        place = _Place(kind)
+        seen: list[_Place] = []  # the front when it changed last, and when that was
+        since = time.monotonic()
         self._line.append(place)
         try:
             while place not in (front := self._front()):
+                if front != seen:
+                    seen, since = front, time.monotonic()
                 if lying := [p for p in front if p.take_away(self.left)]:
                     for p in lying:
                         self._leave(p)
                 elif not wanted():
                     raise TakenBack("The request was taken back; send it again.")
-                elif time.monotonic() - asked > 2 * self.limit:
+                elif time.monotonic() - since > 2 * self.limit:
                     raise Blocked("Another request keeps the model busy and does not end; try again in a few minutes.")
                 else:
                     with suppress(queue.Empty):

@@ -1,4 +1,4 @@
-"""The end of work that nobody waits for: Stop per session, and requests whose visitor has gone."""
+"""The Stop button: when the work of each session was ended last."""
 
 from __future__ import annotations
 
@@ -9,31 +9,12 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import gradio as gr
-from gradio.context import LocalContext
 
 from ui import render
 from ui.handling import Values, session_of
 
 LATE_S = (0.7, 1.3, 2.0)  # seconds between sayings of "Stopped": a report on its way may arrive late on a busy machine
 MAX_SESSIONS = 1000  # sessions whose last Stop is remembered
-
-
-def gone() -> bool:
-    """Whether the request in progress was cancelled or its connection closed; False outside a server.
-
-    A generator is closed then by Gradio; a function has to ask.
-    """
-    blocks, request = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
-    if blocks is None or request is None:
-        return False
-    event = blocks._queue.event_ids_to_events.get(request)
-    return event is None or not event.alive
-
-
-def queued() -> int:
-    """How many requests wait in Gradio's queue; 0 outside a server."""
-    blocks = LocalContext.blocks.get(None)
-    return len(blocks._queue) if blocks is not None else 0
 
 
 class Stops:

@@ -22,7 +22,8 @@ from ui.editing import Desk
 from ui.handling import CAN_STOP, LINE, MODEL, NO_STOP, PRIVATE, Values, in_line, seed_for, session_of, skips, warn
 from ui.keeping import Keeper
 from ui.plan_editor import NO_PLAN, VIEW, Editor, Part
-from ui.stops import Stops, queued
+from ui.presence import queued
+from ui.stops import Stops
 
 log = logging.getLogger(__name__)
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive

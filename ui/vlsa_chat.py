@@ -28,7 +28,8 @@ from ui import components, render
 from ui.backend import WAIT_S, Backend
 from ui.handling import session_of, skips, warn
 from ui.lane import TakenBack
-from ui.stops import Stops, gone
+from ui.presence import gone
+from ui.stops import Stops
 
 log = logging.getLogger(__name__)
 End = Literal["", "stop", "length", "stopped"]

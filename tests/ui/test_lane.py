@@ -184,6 +184,27 @@ def test_a_blocked_lane_is_told() -> None:
     assert lane.gauges() == FREE
 
 
+def test_a_line_that_moves_is_not_blocked() -> None:
+    """However long the wait is altogether."""
+    lane = Lane(limit=0.1)
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(lane.result, lambda k=k: time.sleep(0.1) or k) for k in range(6)]  # type: ignore[misc]
+        assert [job.result(SOON_S) for job in jobs] == list(range(6))
+    assert lane.gauges() == FREE
+
+
+def test_a_function_that_is_taken_back_leaves_the_line() -> None:
+    lane, end = Lane(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        front = pool.submit(lane.result, lambda: end.wait(SOON_S))
+        assert soon(lambda: lane.gauges().working == 1)
+        with pytest.raises(TakenBack):
+            lane.result(lambda: 1, lambda: False)
+        end.set()
+        assert front.result(SOON_S)
+    assert lane.gauges() == FREE
+
+
 # -- together ----------------------------------------------------------------------------------------------------------
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
 import httpx
 import pytest
+from gradio import routes
 from PIL import Image
 
 from pipelines.vlsa.settings import TOGETHER
 from pipelines.vlsa.types import Message
-from ui import demo
+from ui import demo, sealing
 from ui.api import Api
 from ui.backend import Backend
 from ui.handling import sentence_of
@@ -209,6 +212,7 @@ class Tab:
                     yield json.loads(text[5:])
 
 
+PLAN_AND_DRAW = ["A poster that says 'Hi'", 1, False, 0.5, False, None, False, 4, STEPS, 1.0, 0.5, 256, False]
 DRAW = [LAYOUT.to_dict(), 1, 4, STEPS, 1.0, 0.5, 256, False, False]
 
 
@@ -229,7 +233,7 @@ def test_who_goes_frees_the_lane_within_one_step(backend: Backend, served: str, 
     seen, tab = counted(backend, "draw"), Tab(served, f"{how}{page}")
     if page:
         f = function(served, "plan_and_draw")
-        data = ["A poster that says 'Hi'", 1, False, 0.5, False, None, False, 4, STEPS, 1.0, 0.5, 256, False]
+        data = PLAN_AND_DRAW
     else:
         f, data = function(served, "draw"), DRAW
     event, messages, before = begun(backend, tab, f["id"], data)
@@ -242,6 +246,43 @@ def test_who_goes_frees_the_lane_within_one_step(backend: Backend, served: str, 
     tab.http.close()
     assert soon(lambda: seen.ended > ended and backend.lane.gauges() == FREE)
     assert seen.reports - before < STEPS  # it was not computed to its end
+
+
+@pytest.mark.parametrize("name", ["plan_and_draw", "plan", "draw"])
+def test_who_is_cancelled_while_waiting_leaves_the_lane_at_once(backend: Backend, served: str, name: str) -> None:
+    """While a request in front computes and gives no report."""
+    end, tab, f = threading.Event(), Tab(served, f"waits-{name}"), function(served, name)
+    data = {"plan_and_draw": PLAN_AND_DRAW, "plan": ["A cat", 0, 0.5, False], "draw": DRAW}[name]
+    with ThreadPoolExecutor(1) as pool:
+        front = pool.submit(backend.lane.result, lambda: end.wait(4 * SOON_S))
+        try:
+            assert soon(lambda: backend.lane.gauges() == Gauges(1, 0))
+            event = tab.join(f["id"], data).json()["event_id"]
+            messages = tab.listen()
+            next(messages)
+            assert soon(lambda: backend.lane.gauges() == Gauges(1, 1))
+            tab.cancel(f["id"], event)
+            assert soon(lambda: backend.lane.gauges() == Gauges(1, 0))
+            assert not front.done()
+        finally:
+            end.set()
+    assert backend.lane.gauges() == FREE
+
+
+def test_a_request_cancelled_before_it_begins_gives_its_place_back() -> None:
+    sealing.seal()
+    begun: list[str] = []
+
+    async def work() -> None:
+        begun.append("begun")
+        await asyncio.sleep(SOON_S)
+
+    async def cancelled() -> bool:
+        task = asyncio.create_task(work(), name="session_1<gradio-sep>event")
+        assert await routes.cancel_tasks({"session_1"}) == ["event"]
+        return task.cancelled()
+
+    assert asyncio.run(cancelled()) and begun == ["begun"]
 
 
 def test_a_cancelled_job_of_the_python_client_frees_the_lane(backend: Backend, served: str) -> None:
