@@ -43,7 +43,9 @@ class Api:
             read = self.backend.understand(prompt)
             return dataclasses.asdict(read) if dataclasses.is_dataclass(read) else {"caption": read.caption}
 
-    def plan(self, prompt: str, seed: int = 0, variety: float = 0.5, without_ccm: bool = False) -> dict[str, Any]:
+    def plan(
+        self, prompt: str, seed: int = 0, variety: float = 0.8, without_ccm: bool = False, negative_prompt: str = ""
+    ) -> dict[str, Any]:
         """Plan the layout of a picture: elements with boxes [x0, y0, x1, y1] in [0, 1], origin top left.
 
         Args:
@@ -51,10 +53,11 @@ class Api:
             seed: same seed, same plan.
             variety: 0 to 1, how different the plans of one prompt may be.
             without_ccm: ablation, plan from the pooled prompt alone.
+            negative_prompt: things, colours, fonts and styles that the plan leaves out or avoids.
         """
         with _told():
             settings = {"seed": int(seed or 0), "variety": float(variety), "use_ccm": not without_ccm}
-            return self.backend.plan(prompt, **settings).to_dict()
+            return self.backend.plan(prompt, **settings, negative_prompt=negative_prompt or "").to_dict()
 
     def draw(
         self, layout: dict[str, Any], seed: int = 0, images: int = 1, steps: int = 3, guidance: float = 1.0,
@@ -83,7 +86,7 @@ class Api:
     def generate(
         self, prompt: str, seed: int = 0, images: int = 1, steps: int = 3, guidance: float = 1.0, start: float = 1.0,
         size: int = 256, variety: float = 0.8, without_ccm: bool = False, without_guidance: bool = False,
-        best_of: int = 1,
+        best_of: int = 1, negative_prompt: str = "",
     ) -> tuple[list[Any], dict[str, Any]]:  # fmt: skip
         """Plan a prompt and draw the plan with the same seed; returns the pictures and the layout.
 
@@ -99,8 +102,9 @@ class Api:
             without_ccm: ablation, the pooled prompt vector alone.
             without_guidance: ablation, without the planned canvas.
             best_of: 1 to 4; above 1, so many are drawn and read back, and the best are returned, the best one first.
+            negative_prompt: things, colours, fonts and styles that the plan leaves out or avoids.
         """
-        layout, count = self.plan(prompt, seed, variety, without_ccm), max(int(images), int(best_of))
+        layout, count = self.plan(prompt, seed, variety, without_ccm, negative_prompt), max(int(images), int(best_of))
         pictures, _ = self.draw(layout, seed, count, steps, guidance, start, size, without_ccm, without_guidance)
         return (self._best_first(pictures, layout)[: int(images)] if best_of > 1 else pictures), layout
 

@@ -20,6 +20,7 @@ from pipelines.errors import CheckpointMissing, UserError
 from pipelines.types import Element, Layout, Progress
 from pipelines.vlad.canvas import draw_canvas, legibility_warnings
 from pipelines.vlad.fonts import FontBook, default_fonts
+from pipelines.vlad.negative import negative_warnings
 from pipelines.vlad.prompt import Understanding, understand
 from pipelines.vlad.readback import ReadBack
 from pipelines.vlsa import tiling
@@ -52,7 +53,14 @@ class Pipeline(Protocol):
     cache: Any
 
     def plan(
-        self, prompt: str, *, seed: int = 0, variety: float = 0.5, locked: Sequence[Element] = (), use_ccm: bool = True
+        self,
+        prompt: str,
+        *,
+        seed: int = 0,
+        variety: float = 0.5,
+        locked: Sequence[Element] = (),
+        use_ccm: bool = True,
+        negative_prompt: str = "",
     ) -> Layout: ...
 
     def draft(self, layout: Layout) -> Image.Image: ...
@@ -374,7 +382,7 @@ class Backend:
 
     def warnings(self, layout: Layout) -> tuple[str, ...]:
         """Sentences about a layout that may come out badly."""
-        return tuple(legibility_warnings(layout))
+        return (*negative_warnings(layout), *legibility_warnings(layout))
 
     def canvas(self, layout: Layout) -> Image.Image:
         """Planned colours, shapes and letters, 512x512 px, with plain patches for objects."""

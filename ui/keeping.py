@@ -52,15 +52,18 @@ class Work:
         prompt: what was typed; may differ from the prompt of the plan.
         layout: the plan, or None before the first one.
         settings: values of NUMBERS and SWITCHES; those that are missing have their defaults.
+        negative_prompt: what was typed there, likewise.
     """
 
     prompt: str = ""
     layout: Layout | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    negative_prompt: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON without what has its default."""
         data: dict[str, Any] = {"prompt": self.prompt, "settings": dict(self.settings)}
+        data |= {"negative_prompt": self.negative_prompt} if self.negative_prompt else {}
         return data | ({"layout": slim(self.layout)} if self.layout else {})
 
     @classmethod
@@ -74,15 +77,16 @@ class Work:
             raise BadLayout(f"A layout must be a JSON object; {FORM}.")
         if "elements" in data:
             plain = Layout.from_dict(data)
-            return cls(plain.prompt, plain, {"seed": plain.seed})
-        unknown = set(data) - {"prompt", "settings", "layout"}
+            return cls(plain.prompt, plain, {"seed": plain.seed}, plain.negative_prompt)
+        unknown = set(data) - {"prompt", "negative_prompt", "settings", "layout"}
         if unknown:
             raise BadLayout(f"Unknown field {sorted(map(str, unknown))[0]!r}; remove it.")
-        prompt = data.get("prompt", "")
-        if not isinstance(prompt, str) or len(prompt) > MAX_PROMPT:
-            raise BadLayout(f"The prompt must be a string of at most {MAX_PROMPT} characters; shorten it.")
+        prompt, negative = data.get("prompt", ""), data.get("negative_prompt", "")
+        for name, text in (("prompt", prompt), ("negative prompt", negative)):
+            if not isinstance(text, str) or len(text) > MAX_PROMPT:
+                raise BadLayout(f"The {name} must be a string of at most {MAX_PROMPT} characters; shorten it.")
         layout = Layout.from_dict(data["layout"]) if data.get("layout") is not None else None
-        return cls(prompt, layout, settings_of(data.get("settings", {})))
+        return cls(prompt, layout, settings_of(data.get("settings", {})), negative)
 
     @classmethod
     def from_picture(cls, info: Any) -> Work:
@@ -97,7 +101,8 @@ class Work:
         numbers = {k: told[k] for k in NUMBERS if k in told and k != "images"}
         switches = {"without_ccm": told.get("use_ccm") is False}
         switches["without_guidance"] = told.get("hierarchical_guidance") is False
-        return cls(layout.prompt, layout, settings_of({**numbers, **switches, "seed": info.get("seed", 0)}))
+        settings = settings_of({**numbers, **switches, "seed": info.get("seed", 0)})
+        return cls(layout.prompt, layout, settings, layout.negative_prompt)
 
 
 def settings_of(data: Any) -> dict[str, Any]:
@@ -126,7 +131,12 @@ def slim(layout: Layout) -> dict[str, Any]:
         | {"box": e.box.as_list()}
         for e in layout.elements
     ]
-    data = {"prompt": layout.prompt, "caption": layout.caption, "seed": layout.seed}
+    data = {
+        "prompt": layout.prompt,
+        "negative_prompt": layout.negative_prompt,
+        "caption": layout.caption,
+        "seed": layout.seed,
+    }
     return {**{k: v for k, v in data.items() if v}, "elements": elements}
 
 
@@ -186,7 +196,7 @@ def of_picture(path: str | None) -> Work | None:
 # -- handlers ----------------------------------------------------------------------------------------------------------
 
 SETTINGS = len(NUMBERS) + len(SWITCHES)
-RESTORED = VIEW + 1 + SETTINGS + 2  # outputs: view, prompt, settings, randomise, note
+RESTORED = VIEW + 2 + SETTINGS + 2  # outputs: view, prompt, negative prompt, settings, randomise, note
 
 
 class Keeper:
@@ -199,12 +209,12 @@ class Keeper:
     def __init__(self, editor: Editor) -> None:
         self.editor, self.backend = editor, editor.backend
 
-    def keep(self, prompt: str, desk: Desk, *values: Any) -> tuple[Any, Any]:
+    def keep(self, prompt: str, negative: str, desk: Desk, *values: Any) -> tuple[Any, Any]:
         """What the browser remembers, and the link; `values` are those of NUMBERS and SWITCHES, in that order."""
         try:
             named = dict(zip((*NUMBERS, *SWITCHES), values, strict=True))
             told = {k: v for k, v in named.items() if v is not None and v != DEFAULTS.get(k, False)}
-            work = Work(prompt[:MAX_PROMPT], desk.layout, settings_of(told))
+            work = Work(prompt[:MAX_PROMPT], desk.layout, settings_of(told), negative[:MAX_PROMPT])
         except UserError:
             return skips(2)  # type: ignore[return-value]  # a setting is being typed: what was kept before stays
         return work.to_dict(), link(work)
@@ -229,7 +239,9 @@ class Keeper:
             if work is not None:
                 return self.restored(work, desk, draft, FROM_PICTURE)
             loaded = self.editor.load(path, desk, draft)
-            return *loaded, *skips(SETTINGS + 1), "" if isinstance(loaded[0], Desk) else gr.skip()
+            changed = isinstance(loaded[0], Desk)
+            negative = loaded[0].layout.negative_prompt if changed else gr.skip()
+            return *loaded, negative, *skips(SETTINGS + 1), "" if changed else gr.skip()
 
         return self._guarded(bring)
 
@@ -241,7 +253,7 @@ class Keeper:
             return skips(RESTORED)
 
     def restored(self, work: Work, desk: Desk, draft: bool, note: str) -> Values:
-        """View, prompt, NUMBERS, SWITCHES, randomise and a note of a work.
+        """View, prompt, negative prompt, NUMBERS, SWITCHES, randomise and a note of a work.
 
         Raises:
             BadLayout: the plan asks for a font that is not installed.
@@ -250,7 +262,8 @@ class Keeper:
             layout = editing.checked(work.layout, self.backend.fonts())
             desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
         values = [work.settings.get(k, DEFAULTS.get(k, False)) for k in (*NUMBERS, *SWITCHES)]
-        return (*self.editor.view(desk, None, draft), work.prompt or gr.skip(), *values, False, render.notes([note]))
+        typed = (work.prompt or gr.skip(), work.negative_prompt)
+        return (*self.editor.view(desk, None, draft), *typed, *values, False, render.notes([note]))
 
 
 def link(work: Work) -> str:

@@ -36,8 +36,8 @@ class RoundTrip:
         self.backend, self.draw, self.outputs = backend, draw, outputs
 
     def again(
-        self, conversation: Conversation, view: View | None, prompt: str, seed: Any, randomise: bool, variety: float,
-        without_ccm: bool, desk: Desk, *how: Any, request: gr.Request | None = None,
+        self, conversation: Conversation, view: View | None, prompt: str, negative: str, seed: Any, randomise: bool,
+        variety: float, without_ccm: bool, desk: Desk, *how: Any, request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Describe the image, open the first tab with the words as its prompt, plan and draw.
 
@@ -51,7 +51,7 @@ class RoundTrip:
             yield render.message("Not described", warn(e)), *skips(FIRST - 1 + self.outputs)
             return
         yield render.message("Described", words), words, gr.Tabs(selected="draw"), *skips(self.outputs)
-        inputs = (words, seed, randomise, variety, without_ccm, unlocked(desk), *how)
+        inputs = (words, negative, seed, randomise, variety, without_ccm, unlocked(desk), *how)
         with closing(self.draw(*inputs, request=request)) as drawing:
             for values in drawing:
                 yield *skips(FIRST), *values

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
 DRAWN = 5  # outputs of Handlers.draw: stage, status, seed, stop, draw
 EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, colours, the background."
-STALE = "The prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
+STALE = "The prompt or the negative prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
 
 # On a narrow page the steps stand below each other: show the one that something happens in.
 SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -55,7 +55,7 @@ class Handlers:
         """desk, plan, notes, table, chosen and export of a desk, in the order of the outputs."""
         return self.editor.view(desk, selected, draft)
 
-    def live(self, prompt: str, desk: Desk) -> tuple[str, str]:
+    def live(self, prompt: str, negative: str, desk: Desk) -> tuple[str, str]:
         """How the prompt is understood while it is typed, and a note when the plan is older than the prompt."""
         if not prompt.strip():
             return f'<p class="hint">{EMPTY}</p>', ""
@@ -66,8 +66,9 @@ class Handlers:
         except Exception as e:
             log.error("prompt not understood", exc_info=e)
             return render.notes([GENERAL], "bad"), ""
-        planned = desk.layout.prompt if desk.layout else ""
-        return render.understanding(read), render.notes([STALE]) if planned and planned != read.prompt else ""
+        planned = desk.layout
+        stale = planned and planned.prompt and (planned.prompt, planned.negative_prompt) != (read.prompt, negative.strip())
+        return render.understanding(read), render.notes([STALE]) if stale else ""
 
     def status(self) -> tuple[str, Any]:
         """Banner while the weights load or when they cannot be loaded, and the timer that asks again."""
@@ -91,13 +92,17 @@ class Handlers:
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
-    def make_plan(self, prompt: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Layout:
+    def make_plan(
+        self, prompt: str, negative: str, seed: int, variety: float, without_ccm: bool, desk: Desk
+    ) -> Layout:
         """A new plan around the locked elements of the one on the desk."""
         locked = [e for e in desk.layout.elements if e.locked] if desk.layout else []
-        return self.backend.plan(prompt, seed=seed, variety=float(variety), locked=locked, use_ccm=not without_ccm)
+        settings = {"seed": seed, "variety": float(variety), "locked": locked, "use_ccm": not without_ccm}
+        return self.backend.plan(prompt, **settings, negative_prompt=negative)
 
     def plan(
-        self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool
+        self, prompt: str, negative: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk,
+        draft: bool,
     ) -> Generator[Values, None, None]:
         """Plan only. Yields view, status, seed and the stale note."""
         chosen = seed_for(seed, randomise)
@@ -105,17 +110,17 @@ class Handlers:
             yield (*skips(VIEW), render.message("Loading the weights", "a few seconds"), gr.skip(), gr.skip())
         try:
             began = time.perf_counter()
-            desk = desk.put(self.make_plan(prompt, chosen, variety, without_ccm, desk))
+            desk = desk.put(self.make_plan(prompt, negative, chosen, variety, without_ccm, desk))
             took = render.message("Planned", f"{(time.perf_counter() - began) * 1000:.0f} ms · seed {chosen}")
             yield (*self.view(desk, None, draft), took, chosen, "")
         except Exception as e:
             yield (*skips(VIEW), render.message("Not planned", warn(e)), gr.skip(), gr.skip())
 
     def replan(
-        self, prompt: str, variety: float, without_ccm: bool, desk: Desk, draft: bool
+        self, prompt: str, negative: str, variety: float, without_ccm: bool, desk: Desk, draft: bool
     ) -> Generator[Values, None, None]:
         """Plan again with a new seed; what is locked stays. Yields as `plan` does."""
-        yield from self.plan(prompt, None, True, variety, without_ccm, desk, draft)
+        yield from self.plan(prompt, negative, None, True, variety, without_ccm, desk, draft)
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
@@ -177,8 +182,8 @@ class Handlers:
         )
 
     def plan_and_draw(
-        self, prompt: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk, draft: bool,
-        images: int, steps: float, guidance: float, start: float, size: int, without_guidance: bool,
+        self, prompt: str, negative: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk,
+        draft: bool, images: int, steps: float, guidance: float, start: float, size: int, without_guidance: bool,
         request: gr.Request | None = None,
     ) -> Generator[Values, None, None]:  # fmt: skip
         """Plan, show the plan, then draw it with the same seed. Yields view, stage, status, seed, stop, draw, note."""
@@ -187,7 +192,7 @@ class Handlers:
         waiting = "Planning" if self.backend.ready or self.backend.error else "Loading the weights"
         yield (*skips(VIEW), gr.skip(), render.message(waiting), gr.skip(), gr.Button(interactive=True), *skips(2))
         try:
-            layout = self.make_plan(prompt, chosen, variety, without_ccm, desk)
+            layout = self.make_plan(prompt, negative, chosen, variety, without_ccm, desk)
         except Exception as e:
             off = gr.Button(interactive=False)
             yield (*skips(VIEW), gr.skip(), render.message("Not planned", warn(e)), gr.skip(), off, *skips(2))
@@ -208,6 +213,7 @@ class Page:
     """The components that the wiring needs."""
 
     prompt: gr.Textbox
+    negative: gr.Textbox
     go: gr.Button
     plan_only: gr.Button
     chips: gr.Examples
@@ -240,7 +246,7 @@ class Page:
     def planning(self) -> list[Any]:
         """The inputs of `Handlers.plan_and_draw`."""
         s = self.settings
-        first = [self.prompt, s.seed, s.randomise, s.variety, s.without_ccm, self.desk, self.draft]
+        first = [self.prompt, self.negative, s.seed, s.randomise, s.variety, s.without_ccm, self.desk, self.draft]
         return [*first, s.images, s.steps, s.guidance, s.start, s.size, s.without_guidance]
 
     @property
@@ -256,7 +262,7 @@ class Page:
 def build(handlers: Handlers, demo: gr.Blocks) -> Page:
     """The tab, inside an open `gr.Tab` of `demo`; its components, for a tab that goes on with the picture."""
     page = _page(handlers)
-    demo.load(handlers.live, [page.prompt, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
+    demo.load(handlers.live, [page.prompt, page.negative, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
     _public_api(page, Api(handlers.backend))  # first, so that the public functions get their plain names
     _wire_plan(page, handlers)
     _wire_draw(page, handlers)
@@ -300,6 +306,15 @@ def _prompt_card() -> dict[str, Any]:
     with gr.Row(elem_classes="row-tools"):
         go = gr.Button("Plan and draw", variant="primary", elem_id="go", elem_classes="grow")
         plan_only = gr.Button("Plan layout", elem_id="plan-only", elem_classes="grow")
+    negative = gr.Textbox(
+        label="Negative prompt",
+        info="What the plan leaves out or avoids: things, colours, fonts, styles",
+        lines=1,
+        max_lines=4,
+        max_length=MAX_PROMPT,
+        placeholder="balloons, red, serif font, stripes",
+        elem_id="negative-prompt",
+    )
     labels, prompts = zip(*components.examples(), strict=True)
     chips = gr.Examples(
         [[p] for p in prompts],
@@ -310,7 +325,7 @@ def _prompt_card() -> dict[str, Any]:
         elem_id="examples",
     )
     understood = gr.HTML(f'<p class="hint">{EMPTY}</p>', js_on_load=None, elem_id="understood")
-    return {"prompt": prompt, "go": go, "plan_only": plan_only, "chips": chips, "understood": understood}
+    return {"prompt": prompt, "negative": negative, "go": go, "plan_only": plan_only, "chips": chips, "understood": understood}
 
 
 def _draw_card() -> dict[str, Any]:
@@ -328,16 +343,17 @@ def _draw_card() -> dict[str, Any]:
 
 
 def _wire_plan(page: Page, do: Handlers) -> None:
-    live: dict[str, Any] = {"fn": do.live, "inputs": [page.prompt, page.desk], "outputs": [page.understood, page.stale]}
-    page.prompt.change(**live, **PRIVATE, queue=False, trigger_mode="always_last")
+    typed = [page.prompt, page.negative]
+    live: dict[str, Any] = {"fn": do.live, "inputs": [*typed, page.desk], "outputs": [page.understood, page.stale]}
+    gr.on([t.change for t in typed], **live, **PRIVATE, queue=False, trigger_mode="always_last")
     s = page.settings
-    inputs = [page.prompt, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft]
+    inputs = [*typed, s.seed, s.randomise, s.variety, s.without_ccm, page.desk, page.draft]
     outputs = [*page.view, page.status, s.seed, page.stale]
-    asked = [page.plan_only.click, page.prompt.submit]
+    asked = [page.plan_only.click, page.prompt.submit, page.negative.submit]
     gr.on(asked, do.plan, inputs, outputs, **in_line(page.status))
     gr.on([*asked, page.go.click], None, None, None, js=SHOW % "step-2", **PRIVATE)
     page.chips.load_input_event.then(do.plan, inputs, outputs, **in_line(page.status))
-    again = [page.prompt, s.variety, s.without_ccm, page.desk, page.draft]
+    again = [*typed, s.variety, s.without_ccm, page.desk, page.draft]
     page.editor.plan.replan(do.replan, again, outputs, **in_line(page.status))
     page.chips.load_input_event.then(None, None, None, js=SHOW % "step-2", **PRIVATE)
 
@@ -366,14 +382,15 @@ def _wire_keeping(page: Page, do: Keeper, demo: gr.Blocks) -> None:
     s, editor = page.settings, page.editor
     memory = gr.BrowserState(None, storage_key="vlad-work", secret="vlad-work")  # not to hide it: it must stay readable
     values = [s.seed, s.images, s.steps, s.guidance, s.start, s.size, s.variety, s.without_ccm, s.without_guidance]
-    restored = [*page.view, page.prompt, *values, s.randomise, page.kept]
+    typed = [page.prompt, page.negative]
+    restored = [*page.view, *typed, *values, s.randomise, page.kept]
     demo.load(do.arrived, [memory, page.draft], restored, **PRIVATE)
     editor.upload.upload(do.opened, [editor.upload, page.desk, page.draft], restored, **PRIVATE)
-    changed = [page.desk.change, page.prompt.change, *(v.change for v in values)]
+    changed = [page.desk.change, *(v.change for v in (*typed, *values))]
     keeping: dict[str, Any] = {"queue": False, "trigger_mode": "always_last"}
-    gr.on(changed, do.keep, [page.prompt, page.desk, *values], [memory, page.link], **PRIVATE, **keeping)
+    gr.on(changed, do.keep, [*typed, page.desk, *values], [memory, page.link], **PRIVATE, **keeping)
     gr.on(
-        [page.go.click, page.plan_only.click, page.prompt.submit], lambda: "", None, page.kept, **PRIVATE, queue=False
+        [page.go.click, page.plan_only.click, *(t.submit for t in typed)], lambda: "", None, page.kept, **PRIVATE, queue=False
     )
 
 
@@ -388,11 +405,11 @@ def _public_api(page: Page, do: Api) -> None:
         image = components.unopened(gr.Image(label="image", buttons=[]))
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")
-    button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm], result, api_name="plan", **MODEL)
+    button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm, page.negative], result, api_name="plan", **MODEL)
     button.click(do.draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
     button.click(
         do.generate,
-        [page.prompt, *how, s.variety, *ablations, best_of],
+        [page.prompt, *how, s.variety, *ablations, best_of, page.negative],
         [pictures, result],
         api_name="generate",
         **MODEL,
