@@ -40,6 +40,7 @@ STYLES: dict[str, tuple[str, ...]] = {
 }
 MAX_ELEMENTS = 40
 MAX_TEXT = 200
+MAX_PROMPT = 2000  # characters, of a negative prompt as well
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -217,9 +218,10 @@ class Layout:
         elements: 1 to MAX_ELEMENTS elements; at most one background.
         seed: the seed that planned it.
         warnings: sentences for the visitor (overlap, too small to read, character without a glyph, ...).
+        negative_prompt: what it was planned to avoid, "" for nothing.
 
     Raises:
-        BadLayout: too many elements, or two backgrounds.
+        BadLayout: too many elements, two backgrounds, or a negative prompt that is too long.
     """
 
     prompt: str
@@ -227,6 +229,7 @@ class Layout:
     caption: str = ""
     seed: int = 0
     warnings: tuple[str, ...] = ()
+    negative_prompt: str = ""
 
     def __post_init__(self) -> None:
         if not self.elements:
@@ -235,6 +238,8 @@ class Layout:
             raise BadLayout(f"The layout has {len(self.elements)} elements; {MAX_ELEMENTS} is the most, delete some.")
         if sum(e.kind == "background" for e in self.elements) > 1:
             raise BadLayout("The layout has more than one background; keep one.")
+        if not isinstance(self.negative_prompt, str) or len(self.negative_prompt) > MAX_PROMPT:
+            raise BadLayout(f"The negative prompt must be a string of at most {MAX_PROMPT:,} characters; shorten it.")
 
     @property
     def texts(self) -> tuple[Element, ...]:
@@ -247,6 +252,7 @@ class Layout:
     def to_dict(self) -> dict[str, Any]:
         return {
             "prompt": self.prompt,
+            **({"negative_prompt": self.negative_prompt} if self.negative_prompt else {}),
             "caption": self.caption,
             "seed": self.seed,
             "coordinates": "box = [x0, y0, x1, y1], 0 to 1, origin top left",
@@ -276,6 +282,7 @@ class Layout:
             elements=tuple(Element.from_dict(e) for e in data["elements"]),
             seed=seed,
             warnings=tuple(str(w) for w in warnings) if isinstance(warnings, list) else (),
+            negative_prompt=data.get("negative_prompt", ""),
         )
 
     @classmethod

@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 PREVIEW_S = 0.15  # least seconds between two previews, so that the page stays responsive
 DRAWN = 5  # outputs of Handlers.draw: stage, status, seed, stop, draw
 EMPTY = "Write a prompt to see how it is understood: texts in quotes, objects, colours, the background."
-STALE = "The prompt or the negative prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
+STALE = (
+    "The prompt or the negative prompt has changed since this plan; plan again to follow it, or draw the plan as it is."
+)
 
 # On a narrow page the steps stand below each other: show the one that something happens in.
 SHOW = """() => { const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -67,7 +69,9 @@ class Handlers:
             log.error("prompt not understood", exc_info=e)
             return render.notes([GENERAL], "bad"), ""
         planned = desk.layout
-        stale = planned and planned.prompt and (planned.prompt, planned.negative_prompt) != (read.prompt, negative.strip())
+        stale = (
+            planned and planned.prompt and (planned.prompt, planned.negative_prompt) != (read.prompt, negative.strip())
+        )
         return render.understanding(read), render.notes([STALE]) if stale else ""
 
     def status(self) -> tuple[str, Any]:
@@ -92,16 +96,21 @@ class Handlers:
 
     # -- planning -----------------------------------------------------------------------------------------------------
 
-    def make_plan(
-        self, prompt: str, negative: str, seed: int, variety: float, without_ccm: bool, desk: Desk
-    ) -> Layout:
+    def make_plan(self, prompt: str, negative: str, seed: int, variety: float, without_ccm: bool, desk: Desk) -> Layout:
         """A new plan around the locked elements of the one on the desk."""
         locked = [e for e in desk.layout.elements if e.locked] if desk.layout else []
         settings = {"seed": seed, "variety": float(variety), "locked": locked, "use_ccm": not without_ccm}
         return self.backend.plan(prompt, **settings, negative_prompt=negative)
 
     def plan(
-        self, prompt: str, negative: str, seed: Any, randomise: bool, variety: float, without_ccm: bool, desk: Desk,
+        self,
+        prompt: str,
+        negative: str,
+        seed: Any,
+        randomise: bool,
+        variety: float,
+        without_ccm: bool,
+        desk: Desk,
         draft: bool,
     ) -> Generator[Values, None, None]:
         """Plan only. Yields view, status, seed and the stale note."""
@@ -262,7 +271,9 @@ class Page:
 def build(handlers: Handlers, demo: gr.Blocks) -> Page:
     """The tab, inside an open `gr.Tab` of `demo`; its components, for a tab that goes on with the picture."""
     page = _page(handlers)
-    demo.load(handlers.live, [page.prompt, page.negative, page.desk], [page.understood, page.stale], **PRIVATE, queue=False)
+    demo.load(
+        handlers.live, [page.prompt, page.negative, page.desk], [page.understood, page.stale], **PRIVATE, queue=False
+    )
     _public_api(page, Api(handlers.backend))  # first, so that the public functions get their plain names
     _wire_plan(page, handlers)
     _wire_draw(page, handlers)
@@ -325,7 +336,14 @@ def _prompt_card() -> dict[str, Any]:
         elem_id="examples",
     )
     understood = gr.HTML(f'<p class="hint">{EMPTY}</p>', js_on_load=None, elem_id="understood")
-    return {"prompt": prompt, "negative": negative, "go": go, "plan_only": plan_only, "chips": chips, "understood": understood}
+    return {
+        "prompt": prompt,
+        "negative": negative,
+        "go": go,
+        "plan_only": plan_only,
+        "chips": chips,
+        "understood": understood,
+    }
 
 
 def _draw_card() -> dict[str, Any]:
@@ -390,7 +408,12 @@ def _wire_keeping(page: Page, do: Keeper, demo: gr.Blocks) -> None:
     keeping: dict[str, Any] = {"queue": False, "trigger_mode": "always_last"}
     gr.on(changed, do.keep, [*typed, page.desk, *values], [memory, page.link], **PRIVATE, **keeping)
     gr.on(
-        [page.go.click, page.plan_only.click, *(t.submit for t in typed)], lambda: "", None, page.kept, **PRIVATE, queue=False
+        [page.go.click, page.plan_only.click, *(t.submit for t in typed)],
+        lambda: "",
+        None,
+        page.kept,
+        **PRIVATE,
+        queue=False,
     )
 
 
@@ -405,7 +428,9 @@ def _public_api(page: Page, do: Api) -> None:
         image = components.unopened(gr.Image(label="image", buttons=[]))
     ablations = [s.without_ccm, s.without_guidance]
     button.click(do.understand, page.prompt, result, api_name="understand")
-    button.click(do.plan, [page.prompt, s.seed, s.variety, s.without_ccm, page.negative], result, api_name="plan", **MODEL)
+    button.click(
+        do.plan, [page.prompt, s.seed, s.variety, s.without_ccm, page.negative], result, api_name="plan", **MODEL
+    )
     button.click(do.draw, [layout, *how, *ablations], [pictures, result], api_name="draw", **MODEL)
     button.click(
         do.generate,

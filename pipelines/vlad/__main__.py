@@ -20,6 +20,7 @@ from pipelines.vlad.settings import DEFAULTS, SIZES
 def arguments() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m pipelines.vlad", description="Prompt to layout to image.")
     p.add_argument("--prompt", help="what to draw; quoted words are drawn as text")
+    p.add_argument("--negative-prompt", metavar="N", help='what not to draw, separated by commas: "red, dogs, serif"')
     p.add_argument("--layout", type=Path, help="draw this layout.json instead of planning one")
     p.add_argument("--out", type=Path, required=True, help="folder for image-0.png ... and layout.json")
     p.add_argument("--seed", type=int, default=int(DEFAULTS["seed"]))
@@ -51,6 +52,7 @@ def read_layout(path: Path) -> Layout:
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Plan, draw, write the files, and say what was done."""
     from pipelines import load
+    from pipelines.vlad.negative import read_negative
 
     if args.prompt is None and args.layout is None:
         raise BadSetting("There is nothing to draw; give --prompt, or --layout with an exported layout.json.")
@@ -59,8 +61,16 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if args.layout is not None:
         layout, planned = read_layout(args.layout), None
         layout = dataclasses.replace(layout, prompt=args.prompt) if args.prompt else layout
+        if args.negative_prompt is not None:
+            layout = dataclasses.replace(layout, negative_prompt=read_negative(args.negative_prompt).text)
     else:
-        layout = vlad.plan(args.prompt, seed=args.seed, variety=args.variety, use_ccm=not args.no_ccm)
+        layout = vlad.plan(
+            args.prompt,
+            seed=args.seed,
+            variety=args.variety,
+            use_ccm=not args.no_ccm,
+            negative_prompt=args.negative_prompt or "",
+        )
         planned = round(1000 * (time.perf_counter() - began), 1)
     made = vlad.generate(
         layout,

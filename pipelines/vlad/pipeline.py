@@ -26,7 +26,8 @@ from pipelines.vlad import readback
 from pipelines.vlad.alignment import match_background, match_objects
 from pipelines.vlad.canvas import draw_canvas
 from pipelines.vlad.fonts import default_fonts
-from pipelines.vlad.planning import finish, make_layout, make_plan
+from pipelines.vlad.negative import read_negative, without
+from pipelines.vlad.planning import best_of, make_layout, make_plan
 from pipelines.vlad.readback import ReadBack
 from pipelines.vlad.settings import checked
 from pipelines.vlad.sketches import Sketcher
@@ -35,6 +36,7 @@ from pipelines.vlad.text import embed_phrases, tokens_of, told_phrase
 
 LAYOUT_STEPS = 8
 CANDIDATES = 6
+MORE_CANDIDATES = 18  # further ones, if the best shows what is to be avoided
 SKETCHES_KEPT = 256
 MODELS = (
     "tokenizer",
@@ -111,20 +113,23 @@ class VladPipeline:
         variety: float | None = None,
         locked: Sequence[Element] = (),
         use_ccm: bool = True,
+        negative_prompt: str = "",
     ) -> Layout:
         """Sample the layout, eq. (6): the best of CANDIDATES by overlap, size of letters and how little must be moved.
 
         Args:
             prompt: up to 2,000 characters. seed: one layout per seed. variety: sigma of eq. (6) in [0, 1].
             locked: elements that keep their box and look. use_ccm: False withholds
-            everything local: embeddings, hints, relations, places, room for long texts.
+            everything local: embeddings, hints, relations, places, room for long texts. negative_prompt: what to leave
+            out and which looks to avoid where the prompt leaves them open, see `pipelines.vlad.negative`.
 
         Raises:
             BadPrompt, BadSetting, CheckpointMissing.
         """
         seed, sigma = int(checked("seed", seed)), checked("variety", variety)
-        understood = self.understand(prompt)
-        plan = make_plan(understood, locked)
+        understood, avoided = self.understand(prompt), read_negative(negative_prompt)
+        choices = avoided.choices
+        plan = make_plan(without(understood, avoided), locked, choices)
         slots, fixed, hints = encode(plan.wishes)
         if not use_ccm:
             keep = np.array([[w.element.locked or w.element.kind == "background"] for w in plan.wishes])
@@ -138,13 +143,21 @@ class VladPipeline:
                 torch.from_numpy(np.asarray(a, np.float32)).to(device).expand(n, -1, -1) for a in (slots, fixed, hints)
             )
             mask = torch.ones(n, len(elements), dtype=torch.bool, device=device)
-            z = sample_layout(
-                tlg, known, mask_of_known, told, tokens.expand(n, -1, -1), mask,
-                steps=LAYOUT_STEPS, variety=sigma, generator=make_generator(seed),
-            )  # fmt: skip
-        candidates = [finish(plan, k, self.fonts, seed, use_ccm) for k in z.float().cpu().numpy()]
-        best = min(candidates, key=lambda c: c[1])[0]
-        return make_layout(understood, best, seed)
+            generator = make_generator(seed)
+
+            def sample() -> np.ndarray:
+                z = sample_layout(
+                    tlg, known, mask_of_known, told, tokens.expand(n, -1, -1), mask,
+                    steps=LAYOUT_STEPS, variety=sigma, generator=generator,
+                )  # fmt: skip
+                return z.float().cpu().numpy()
+
+            sampled = sample()
+            best, untouched = best_of(plan, sampled, self.fonts, seed, use_ccm, choices)
+            if not untouched and n > 1:
+                sampled = np.concatenate([sampled, *(sample() for _ in range(MORE_CANDIDATES // n))])
+                best, _ = best_of(plan, sampled, self.fonts, seed, use_ccm, choices)
+        return make_layout(understood, best, seed, avoided.text)
 
     @torch.inference_mode()
     def _compose(self, prompt: str, elements: Sequence[Element], use_ccm: bool) -> tuple[Tensor, Tensor]:
@@ -291,11 +304,15 @@ class VladPipeline:
         canvas, tokens, t, area = self._prepare(layout, s, draft)
         timings["canvas"] = _ms(began)
         yield Progress("canvas", 1, 1, images=(draft,) if draft is not None and previews else ()), timings
+        free, free_t = torch.zeros_like(tokens), torch.zeros_like(t)
+        if layout.negative_prompt and s.guidance != 1:
+            composed = self._compose(layout.negative_prompt, layout.elements, s.use_ccm)
+            free, free_t = (x.expand_as(y) for x, y in zip(composed, (tokens, t), strict=True))
         with self.cache.use("vlad.vfe", "vlad.autoencoder") as (vfe, autoencoder):
             noise = get_noise([s.seed + k for k in range(s.images)], tuple(canvas.shape[1:])).to(canvas.device)
             predict = guided(
                 lambda x, sigma: vfe(x, sigma, canvas, tokens, t, area),
-                lambda x, sigma: vfe(x, sigma, canvas, torch.zeros_like(tokens), torch.zeros_like(t), area),
+                lambda x, sigma: vfe(x, sigma, canvas, free, free_t, area),
                 s.guidance,
             )
             began, latent = time.perf_counter(), canvas

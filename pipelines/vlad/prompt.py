@@ -31,7 +31,7 @@ import re
 from dataclasses import dataclass
 
 from pipelines.errors import BadPrompt
-from pipelines.types import MAX_TEXT, Kind
+from pipelines.types import MAX_PROMPT, MAX_TEXT, Kind
 from pipelines.vlad.attributes import Relation, apply_looks, apply_places, find_object_style, find_relations
 from pipelines.vlad.lexicon import Lexicon, default_lexicon
 from pipelines.vlad.nouns import STOP_WORDS, THEMES
@@ -41,7 +41,6 @@ from pipelines.vlad.scenery import find_background
 from pipelines.vlad.things import Things, find_things
 from pipelines.vlad.unquoted import find_author, find_unquoted
 
-MAX_PROMPT = 2000  # characters
 MAX_TEXTS = 12
 MAX_OBJECTS = 24
 MAX_PANELS = 3

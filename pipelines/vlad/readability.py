@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pipelines.colours import COLOURS, RGB, contrast, distance, shade, to_hex, to_rgb
 from pipelines.types import Element
+from pipelines.vlad.choices import ANY, EVERY_COLOUR, Choices
 
 READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
 OUTLINED = 2.5  # below this letters get an outline
@@ -26,10 +27,10 @@ def least_contrast(colour: RGB, grounds: Sequence[RGB]) -> float:
     return min(contrast(colour, g) for g in grounds)
 
 
-def legible(colour: RGB, grounds: Sequence[RGB], least: float = READABLE) -> RGB:
-    """The named colour nearest to `colour` that reads on all grounds, or the one that reads best."""
-    good = [c for c in COLOURS.values() if least_contrast(c, grounds) >= least]
-    good = good or [max(COLOURS.values(), key=lambda c: least_contrast(c, grounds))]
+def legible(colour: RGB, grounds: Sequence[RGB], least: float = READABLE, palette: Sequence[RGB] = EVERY_COLOUR) -> RGB:
+    """The colour of a palette nearest to `colour` that reads on all grounds, or the one that reads best."""
+    good = [c for c in palette if least_contrast(c, grounds) >= least]
+    good = good or [max(palette, key=lambda c: least_contrast(c, grounds))]
     return min(good, key=lambda c: distance(c, colour))
 
 
@@ -53,15 +54,16 @@ def grounds_of(ground: Element, glowing: bool) -> list[RGB]:
     return [own, to_rgb(ground.accent)] if ground.accent and ground.style in PATTERNED else [own]
 
 
-def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -> list[Element]:
+def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None, choices: Choices = ANY) -> list[Element]:
     """Colours changed as little as needed so that letters, panels and silhouettes stand out.
 
     Args:
         fixed: elements whose colour the prompt or the visitor has chosen; the others give way to them.
+        choices: what a colour may be changed to.
     """
     fixed = fixed or [False] * len(elements)
     out = list(elements)
-    _yield_to_letters(out, fixed)
+    _yield_to_letters(out, fixed, choices)
     glowing = any(e.style == "glow" for e in out)
     for i, e in enumerate(out):
         ground = behind(e, out)
@@ -69,15 +71,15 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None) -
             continue
         under, own = grounds_of(ground, glowing), to_rgb(e.colour)
         if e.kind == "panel" and not fixed[i] and distance(own, under[0]) < 60:
-            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 1.6)))
+            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 1.6, choices.colours["panel"])))
         elif e.kind == "object" and e.style == "mono" and not fixed[i] and least_contrast(own, under) < OUTLINED:
-            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 3)))
+            out[i] = dataclasses.replace(e, colour=to_hex(legible(own, under, 3, choices.colours["object"])))
         elif e.kind == "text":
-            out[i] = _readable_text(e, own, under, ground.style in PICTURED, fixed[i])
+            out[i] = _readable_text(e, own, under, ground.style in PICTURED, fixed[i], choices)
     return out
 
 
-def _yield_to_letters(elements: list[Element], fixed: Sequence[bool]) -> None:
+def _yield_to_letters(elements: list[Element], fixed: Sequence[bool], choices: Choices) -> None:
     """A ground whose colour nobody has asked for gives way to a text whose colour is asked for."""
     for i, e in enumerate(elements):
         if e.kind != "text" or not fixed[i] or e.colour is None:
@@ -87,17 +89,20 @@ def _yield_to_letters(elements: list[Element], fixed: Sequence[bool]) -> None:
             continue
         at = elements.index(ground)
         if not fixed[at] and contrast(to_rgb(e.colour), to_rgb(ground.colour)) < READABLE:
-            colour = legible(to_rgb(ground.colour), [to_rgb(e.colour)])
+            colour = legible(to_rgb(ground.colour), [to_rgb(e.colour)], palette=choices.colours[ground.kind])
             elements[at] = dataclasses.replace(ground, colour=to_hex(colour))
 
 
-def _readable_text(e: Element, own: RGB, under: Sequence[RGB], busy: bool, fixed: bool) -> Element:
+def _readable_text(e: Element, own: RGB, under: Sequence[RGB], busy: bool, fixed: bool, choices: Choices) -> Element:
+    palette = choices.colours["text"]
     if e.style == "glow" and not fixed:
-        own = min((COLOURS[n] for n in NEON), key=lambda c: distance(c, own))
+        own = min([COLOURS[n] for n in NEON if COLOURS[n] in palette] or palette, key=lambda c: distance(c, own))
     elif not fixed and least_contrast(own, under) < (3 if busy else READABLE):
-        own = legible(own, under)
+        own = legible(own, under, palette=palette)
     e = dataclasses.replace(e, colour=to_hex(own))
-    if (busy and e.style != "glow") or least_contrast(own, under) < OUTLINED:
-        edge = max((COLOURS["black"], COLOURS["white"]), key=lambda c: contrast(own, c))
+    outline = e.style == "outline" or "outline" in choices.styles["text"]
+    if outline and ((busy and e.style != "glow") or least_contrast(own, under) < OUTLINED):
+        edges = [COLOURS[n] for n in ("black", "white") if COLOURS[n] in palette]
+        edge = max(edges if len(edges) == 2 else palette, key=lambda c: contrast(own, c))
         return dataclasses.replace(e, style="outline", accent=to_hex(edge))
     return e

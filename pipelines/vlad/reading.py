@@ -144,6 +144,12 @@ def colours_in(words: list[str]) -> list[str]:
     return found
 
 
+def leading_colour(name: str) -> str | None:
+    """Colour that an object's name begins with ("red heart", "light blue heart") as "#rrggbb"."""
+    words = name.lower().split()
+    return next((c for n in (2, 1) if n < len(words) and (c := colour_hex(" ".join(words[:n])))), None)
+
+
 @dataclass(frozen=True)
 class Look:
     """How letters look: colour "#rrggbb", font category and text style, each None when not said."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import fit_text, panel_safe_box
+from pipelines.vlad.choices import ANY, Choices
 from pipelines.vlad.fonts import FontBook
 from pipelines.vlad.readability import readable
 
@@ -27,6 +28,7 @@ def settle(
     places: Sequence[str],
     fonts: FontBook,
     local: bool = True,
+    choices: Choices = ANY,
 ) -> list[Element]:
     """Move as little as possible until the layout keeps its rules.
 
@@ -36,6 +38,7 @@ def settle(
         places: asked place of each element or "".
         local: False for the ablation without CCM, which knows nothing of single elements: no relations, no places, and
             no box made larger because of what it holds.
+        choices: what a colour may be changed to.
     """
     if not local:
         relations, places = [], [""] * len(elements)
@@ -67,7 +70,7 @@ def settle(
     moved = [
         dataclasses.replace(e, box=Box.clipped(*(round(v, 4) for v in b))) for e, b in zip(elements, boxes, strict=True)
     ]
-    return readable(moved, [e.locked and e.colour is not None for e in moved])
+    return readable(moved, [e.locked and e.colour is not None for e in moved], choices)
 
 
 def containers(elements: Sequence[Element]) -> list[Box]:

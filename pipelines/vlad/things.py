@@ -32,7 +32,7 @@ from pipelines.vlad.nouns import (
     THING_WORDS,
     TONES,
 )
-from pipelines.vlad.reading import MARK, Item, Reading, colour_hex, colours_in
+from pipelines.vlad.reading import MARK, Item, Reading, colours_in, leading_colour
 
 MAX_COUNT = 9
 _SHOWN = frozenset(
@@ -301,16 +301,10 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
         text = reading.prompt[start:end][:200]  # "T shirt" for "t-shirt"
     reading.take(start, end)
     item = Item("object", text, start, end, _limited(count, text, things), name=name.object)
-    colours += _leading_colour(name)
+    own = leading_colour(name.singular)
+    colours += [own] if own else []
     item.colour = colours[0] if colours else None
     things.items.append(item)
-
-
-def _leading_colour(name: Name) -> list[str]:
-    """Colour that a known name begins with ("red heart", "light blue heart"), as a list of one or none."""
-    words = name.singular.lower().split()
-    found = (colour_hex(" ".join(words[:n])) for n in (2, 1) if n < len(words))
-    return [colour for colour in found if colour][:1]
 
 
 def _negated(reading: Reading, first: int) -> bool:
