@@ -318,6 +318,7 @@ def _prompt_card() -> dict[str, Any]:
         go = gr.Button("Plan and draw", variant="primary", elem_id="go", elem_classes="grow")
         plan_only = gr.Button("Plan layout", elem_id="plan-only", elem_classes="grow")
     negative = gr.Textbox(
+        "",
         label="Negative prompt",
         info="What the plan leaves out or avoids: things, colours, fonts, styles",
         lines=1,

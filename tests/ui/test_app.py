@@ -50,7 +50,7 @@ def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_app_refuses_what_it_should(empty_url: str) -> None:
     with httpx.Client(base_url=empty_url) as client:
         assert client.get("").status_code == 200
-        assert client.post("gradio_api/run/plan", json={"data": ["x", 0, 0.5, False]}).status_code == 404
+        assert client.post("gradio_api/run/plan", json={"data": ["x", 0, 0.5, False, ""]}).status_code == 404
         assert client.get("", headers={"Host": "evil.test"}).status_code == 400
         big = client.post(
             "gradio_api/queue/join", content=b"x" * (5 << 20), headers={"content-type": "application/json"}

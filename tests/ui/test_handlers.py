@@ -31,24 +31,25 @@ HOW = (1, 2, 1.0, 0.5, 256, False, False)  # images, steps, guidance, start, siz
 
 
 def test_live_understanding_needs_no_weights(empty: Handlers) -> None:
-    page, note = empty.live(PROMPT, Desk())
+    page, note = empty.live(PROMPT, "", Desk())
     assert "Hello" in page and note == ""
-    assert "plan again" in empty.live(PROMPT + " and a moon", Desk(LAYOUT))[1]
-    assert empty.live(PROMPT, Desk(LAYOUT))[1] == ""
+    assert "plan again" in empty.live(PROMPT + " and a moon", "", Desk(LAYOUT))[1]
+    assert "plan again" in empty.live(PROMPT, "moons", Desk(LAYOUT))[1]
+    assert empty.live(PROMPT, " ", Desk(LAYOUT))[1] == ""
 
 
 @pytest.mark.parametrize(
     "prompt", ["", "   ", "x" * 10_000, "\u200f\u200f", "'" * 9, "🎈🎈", "'unclosed", "مرحبا 'سلام'"]
 )
 def test_live_understanding_of_odd_prompts_never_fails(empty: Handlers, prompt: str) -> None:
-    page, _ = empty.live(prompt, Desk())
+    page, _ = empty.live(prompt, "", Desk())
     assert page and "Something went wrong" not in page
 
 
 def test_without_a_checkpoint_each_step_gives_its_sentence(empty: Handlers) -> None:
     empty.backend.start()
     with pytest.warns(UserWarning, match="checkpoints/none"):
-        *_, last = empty.plan(PROMPT, 0, False, 0.5, False, Desk(), False)
+        *_, last = empty.plan(PROMPT, "", 0, False, 0.5, False, Desk(), False)
     assert MISSING in last[VIEW].replace("&#x27;", "'")
     with pytest.warns(UserWarning, match="checkpoints/none"):
         *_, last = empty.draw(Desk(LAYOUT), 0, False, *HOW)
@@ -83,7 +84,7 @@ def test_seeds() -> None:
 
 
 def test_the_plan_is_shown_before_the_picture(handlers: Handlers) -> None:
-    steps = list(handlers.plan_and_draw(PROMPT, 3, False, 0.5, False, Desk(), False, 2, 2, 1.0, 0.5, 256, False))
+    steps = list(handlers.plan_and_draw(PROMPT, "", 3, False, 0.5, False, Desk(), False, 2, 2, 1.0, 0.5, 256, False))
     shown = [i for i, v in enumerate(steps) if isinstance(v[0], Desk)]
     drawn = [i for i, v in enumerate(steps) if isinstance(v[VIEW], str)]
     assert shown and drawn and shown[0] < drawn[0]
@@ -111,7 +112,7 @@ def test_locked_elements_survive_a_new_plan(handlers: Handlers) -> None:
     text = next(i for i, r in enumerate(rows) if r[1] == "text")
     rows[text][3:7], rows[text][10] = [0.11, 0.62, 0.57, 0.93], True
     desk = handlers.editor.edit_table(rows, Desk(layout), -1, False)[0]
-    again = list(handlers.plan(PROMPT, 2, False, 1.0, False, desk, True))[-1][0].layout
+    again = list(handlers.plan(PROMPT, "", 2, False, 1.0, False, desk, True))[-1][0].layout
     assert Box(0.11, 0.62, 0.57, 0.93) in [e.box for e in again.texts]
 
 
@@ -122,7 +123,7 @@ def test_planning_the_unlocked_again_keeps_what_is_locked_and_takes_a_new_seed(h
     desk = handlers.editor.act(desk, -1, False, "set", at, field="colour", value="hot pink")[0]
     seeds, boxes = set(), set()
     for _ in range(3):
-        *_, last = handlers.replan(PROMPT, 1.0, False, desk, True)
+        *_, last = handlers.replan(PROMPT, "", 1.0, False, desk, True)
         layout, seed = last[0].layout, last[VIEW + 1]
         seeds.add(seed)
         boxes.add(next(e for e in layout.elements if e.kind == "object").box)

@@ -37,7 +37,7 @@ LAYOUT = Layout(
     seed=12,
 )
 TOLD = {"seed": 77, "steps": 5, "start": 0.5, "size": 512, "without_ccm": True}
-WORK = Work("A sign that says 'Grüße <b>'!", LAYOUT, TOLD)
+WORK = Work("A sign that says 'Grüße <b>'!", LAYOUT, TOLD, "balloons, <i>")
 
 
 @pytest.fixture()
@@ -57,7 +57,7 @@ def unchanged(values: tuple[Any, ...]) -> bool:
 
 def named(values: tuple[Any, ...]) -> dict[str, Any]:
     """The settings among the RESTORED outputs."""
-    return dict(zip((*NUMBERS, *SWITCHES, "randomise"), values[VIEW + 1 : -1], strict=True))
+    return dict(zip((*NUMBERS, *SWITCHES, "randomise"), values[VIEW + 2 : -1], strict=True))
 
 
 def test_a_work_survives_the_link() -> None:
@@ -97,7 +97,7 @@ def test_a_bad_link_is_one_sentence(bad: str, keeper: Keeper) -> None:
 def test_the_page_opens_with_the_work_of_the_link_or_of_the_browser(keeper: Keeper) -> None:
     for values in (keeper.arrived(None, True, asked(work=pack(WORK))), keeper.arrived(WORK.to_dict(), True, asked())):
         assert len(values) == keeping.RESTORED
-        assert values[0].layout.elements == LAYOUT.elements and values[VIEW] == WORK.prompt
+        assert values[0].layout.elements == LAYOUT.elements and values[VIEW : VIEW + 2] == (WORK.prompt, WORK.negative_prompt)
         told = named(values)
         assert told["seed"] == 77 and told["steps"] == 5 and told["without_ccm"] is True and told["guidance"] == 1.0
         assert told["randomise"] is False and "press Draw" in values[-1] or "browser" in values[-1]
@@ -107,11 +107,11 @@ def test_the_page_opens_with_the_work_of_the_link_or_of_the_browser(keeper: Keep
 
 def test_what_the_browser_keeps_is_what_comes_back(keeper: Keeper) -> None:
     values = (77, 1, 5, 1.0, 0.5, 512, 0.8, True, False)  # in the order of NUMBERS and SWITCHES
-    kept, html = keeper.keep(WORK.prompt, Desk(LAYOUT), *values)
+    kept, html = keeper.keep(WORK.prompt, WORK.negative_prompt, Desk(LAYOUT), *values)
     assert Work.from_dict(json.loads(json.dumps(kept))) == WORK
     assert f"?{keeping.PARAMETER}={pack(WORK)}" in html
-    assert keeper.keep("words", Desk(), *values)[1] == ""
-    assert keeper.keep("words", Desk(LAYOUT), 77, 9, 5, 1.0, 0.5, 512, 0.8, True, False) == (gr.skip(), gr.skip())
+    assert keeper.keep("words", "", Desk(), *values)[1] == ""
+    assert keeper.keep("words", "", Desk(LAYOUT), 77, 9, 5, 1.0, 0.5, 512, 0.8, True, False) == (gr.skip(), gr.skip())
 
 
 def png(info: Any, key: str = "vlad", size: int = 8) -> bytes:

@@ -16,7 +16,7 @@ from ui.vlad_tab import DRAWN, VIEW, Handlers
 from ui.vlsa_chat import Conversation
 
 OUTPUTS = VIEW + DRAWN + 1
-HOW = (True, 1, 2, 1.0, 1.0, False)  # draft, images, steps, guidance, start, without_guidance
+HOW = (True, 1, 2, 1.0, 1.0, 256, False)  # draft, images, steps, guidance, start, without_guidance
 TEXT = Element("text", Box(0.1, 0.1, 0.9, 0.4), "Other", colour="#182658", font="montserrat-700", locked=True)
 LOCKED = Desk(Layout("Other", (Element("background", FULL, colour="#fdf5de"), TEXT)))
 
@@ -33,7 +33,7 @@ def test_a_picture_is_described_and_drawn_again(both: Handlers) -> None:
     *_, done = both.backend.stream(layout, {"seed": 1})
     view = both.backend.view(done.images[0])
     trip = RoundTrip(both.backend, both.plan_and_draw, OUTPUTS)
-    yielded = list(trip.again(Conversation(), view, "before", 5, False, 0.8, False, LOCKED, *HOW))
+    yielded = list(trip.again(Conversation(), view, "before", "", 5, False, 0.8, False, LOCKED, *HOW))
     assert all(len(values) == FIRST + OUTPUTS for values in yielded)
     words = next(v[1] for v in yielded if isinstance(v[1], str))
     assert "hello" in words.lower() and "star" in words.lower()
@@ -46,7 +46,7 @@ def test_a_picture_is_described_and_drawn_again(both: Handlers) -> None:
 def test_without_an_image_nothing_is_drawn(both: Handlers) -> None:
     trip = RoundTrip(both.backend, both.plan_and_draw, OUTPUTS)
     with pytest.warns(UserWarning, match="no image yet"):
-        *_, last = trip.again(Conversation(), None, "before", 5, False, 0.8, False, Desk(), *HOW)
+        *_, last = trip.again(Conversation(), None, "before", "", 5, False, 0.8, False, Desk(), *HOW)
     assert "Not described" in last[0] and all(v == gr.skip() for v in last[1:])
 
 

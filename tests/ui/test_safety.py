@@ -164,7 +164,7 @@ def test_a_full_queue_says_so() -> None:
     try:
         wire = Wire(next(address))
         plan = wire.named("plan")["id"]
-        answers = [wire.post(plan, ["A cat", 0, 0.5, False], f"s{k}") for k in range(8)]
+        answers = [wire.post(plan, ["A cat", 0, 0.5, False, ""], f"s{k}") for k in range(8)]
         refused = [a for a in answers if a.status_code == 503]
         assert answers[0].status_code == 200 and 3 <= len(refused) <= 6
         assert all("full" in a.json()["detail"].lower() for a in refused)

@@ -212,7 +212,7 @@ class Tab:
                     yield json.loads(text[5:])
 
 
-PLAN_AND_DRAW = ["A poster that says 'Hi'", 1, False, 0.5, False, None, False, 4, STEPS, 1.0, 0.5, 256, False]
+PLAN_AND_DRAW = ["A poster that says 'Hi'", "", 1, False, 0.5, False, None, False, 4, STEPS, 1.0, 0.5, 256, False]
 DRAW = [LAYOUT.to_dict(), 1, 4, STEPS, 1.0, 0.5, 256, False, False]
 
 
@@ -252,7 +252,7 @@ def test_who_goes_frees_the_lane_within_one_step(backend: Backend, served: str, 
 def test_who_is_cancelled_while_waiting_leaves_the_lane_at_once(backend: Backend, served: str, name: str) -> None:
     """While a request in front computes and gives no report."""
     end, tab, f = threading.Event(), Tab(served, f"waits-{name}"), function(served, name)
-    data = {"plan_and_draw": PLAN_AND_DRAW, "plan": ["A cat", 0, 0.5, False], "draw": DRAW}[name]
+    data = {"plan_and_draw": PLAN_AND_DRAW, "plan": ["A cat", 0, 0.5, False, ""], "draw": DRAW}[name]
     with ThreadPoolExecutor(1) as pool:
         front = pool.submit(backend.lane.result, lambda: end.wait(4 * SOON_S))
         try:
