@@ -4,12 +4,12 @@ Phrases are parted by commas, other punctuation, "and" or "or". Objects, panels 
 out of the plan, although the prompt asks for them. Looks (colours, fonts, styles) are avoided where the prompt leaves
 them open; where it asks for them, the prompt wins. Texts are always written. How the ambiguous cases are decided:
 
-Colours. A plain colour word covers its shades ("blue": navy, sky and light blue too), a shade itself only ("dark
-blue"). "Dark" and "light" cover all dark and all light colours. Before a noun a colour belongs to it: "red balloon"
+Colours. A plain colour word covers its shades ("blue": navy, sky and light blue too; "black": charcoal), a shade
+itself only ("dark blue"). "Dark" and "light" cover all dark and all light colours. Before a noun a colour belongs to it: "red balloon"
 leaves out red balloons, "red text" and "red background" keep letters and backgrounds from being red. "Orange", "rose"
 and the like are avoided as colours and as things.
 
-Nouns. A kind of thing covers its kinds: "cake" a birthday cake, "animals" a dog, "sign" a stop sign, "panel" every
+Nouns. A kind of thing covers its kinds: "cake" a birthday cake, "animals" a dog, "sign" a storefront, "panel" every
 panel. What no vocabulary knows still leaves out an object that the prompt calls the same.
 
 Words of several meanings. "Plain", "clean", "simple", "minimal" and "bordered" are backgrounds, "neon" is a glow,
@@ -27,7 +27,7 @@ from pipelines.errors import BadPrompt, UserError
 from pipelines.types import KINDS, MAX_PROMPT, STYLES, Kind, Layout
 from pipelines.vlad.choices import ANY, EVERY_COLOUR, Choices
 from pipelines.vlad.fonts import FONT_CATEGORIES
-from pipelines.vlad.lexicon import LONGEST_NAME, default_lexicon, key_of, singular_of
+from pipelines.vlad.lexicon import LONGEST_NAME, default_lexicon, key_of, plural_of, singular_of
 from pipelines.vlad.nouns import (
     COLOUR_RGB,
     FONT_WORDS,
@@ -308,7 +308,7 @@ def _family(word: str, name: str) -> set[str]:
     if " " in word or COLOUR_RGB[word] != COLOURS[name]:
         return {name}
     shades = (k for k in COLOUR_RGB if k.split()[-1] in (word, name) and COLOUR_RGB[k] in EVERY_COLOUR)
-    return {name, *(name_of(COLOUR_RGB[k]) for k in shades)}
+    return {name, *(name_of(COLOUR_RGB[k]) for k in shades), *(["charcoal"] if name == "black" else [])}
 
 
 def _fonts(runs: Iterable[str]) -> frozenset[str]:
@@ -346,7 +346,7 @@ def _leaves_out(rule: Rule, part: Part) -> bool:
     if coloured and rule.colours and not (part.colour and name_of(to_rgb(part.colour)) in rule.colours):
         return False
     if part.kind == "panel":
-        return any(noun == "panel" or _ends(part.text, noun) for noun in rule.panels)
+        return any(noun in ("panel", part.style) or _ends(part.text, noun) for noun in rule.panels)
     return part.kind == "object" and any(_is_object(part, noun) for noun in rule.objects)
 
 
@@ -459,4 +459,5 @@ def _asked_colour(rule: Rule, part: Part) -> str | None:
         return f"{name} letters"
     if part.kind == "background":
         return f"{name} in the background"
-    return part.text if set(name.split()) & set(key_of(part.text)) else f"{name} ({part.text})"
+    noun = part.text if set(name.split()) & set(key_of(part.text)) else f"{name} {part.text}"
+    return plural_of(noun) if part.count > 1 else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -16,7 +16,7 @@ from pipelines.vlad.fonts import FONT_CATEGORIES, FontBook
 from pipelines.vlad.negative import negative_warnings
 from pipelines.vlad.nouns import PICTURED_KINDS
 from pipelines.vlad.prompt import Part, Understanding
-from pipelines.vlad.readability import PATTERNED, PICTURED, named, readable
+from pipelines.vlad.readability import PATTERNED, PICTURED, grounded, named, readable
 from pipelines.vlad.reading import leading_colour
 from pipelines.vlad.settle import overlap, settle, travelled
 from pipelines.vlad.shapes import RED, WOOD
@@ -97,7 +97,9 @@ def _wish(part: Part, copy: int, glowing: bool, choices: Choices) -> Wish:
     colour = part.colour or next((c for c in usual if choices.allows("panel", c)), None)
     own = leading_colour(part.name) if part.kind == "object" and style != "mono" else None
     if colour is None and own and not choices.allows("object", own):
-        colour = choices.nearest("object", own)  # "heart": a red one unless red is to be avoided
+        colour = choices.nearest(
+            "object", own, to_rgb(own), apart=100
+        )  # "heart": a red one unless red is to be avoided
     if colour:
         known.add("colour")
     element = Element(part.kind, FULL, text=part.text, colour=colour, accent=part.accent, style=style, span=part.span)
@@ -140,8 +142,10 @@ def finish(
         for z, w in zip(slots, plan.wishes, strict=True)
     ]
     raw = _one_look(raw, plan, fonts, choices)
-    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local, choices)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
+    if choices is not ANY:
+        raw = grounded(raw, fixed, choices)
+    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local, choices)
     done = readable(done, fixed, choices)
     if choices is not ANY:
         done = [_derived(e, w, choices) for e, w in zip(done, plan.wishes, strict=True)]
@@ -198,7 +202,8 @@ def _cleaned(e: Element, wish: Wish, pick: int, panels: bool, choices: Choices) 
         changes.update(colour=to_hex(COLOURS[lively[pick % len(lively)]]), accent=None)
     for name, taken in list(changes.items()):
         if name in ("colour", "accent") and isinstance(taken, str) and not choices.allows(e.kind, taken):
-            changes[name] = choices.nearest(e.kind, str(getattr(e, name)))
+            main = str(changes.get("colour") or e.colour or "#ffffff") if name == "accent" else None
+            changes[name] = choices.nearest(e.kind, str(getattr(e, name)), to_rgb(main) if main else None)
     if "style" not in wish.known:
         if e.kind == "background" and e.style in PICTURED:
             changes.update(_surroundings(panels, pick, choices))

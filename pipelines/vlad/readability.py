@@ -79,6 +79,20 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None, c
     return out
 
 
+def grounded(elements: Sequence[Element], fixed: Sequence[bool], choices: Choices) -> list[Element]:
+    """Grounds on which no allowed colour of letters reads, changed as little as needed; `fixed` as in `readable`."""
+    out, letters = list(elements), choices.colours["text"]
+    for i, e in enumerate(out):
+        ground = behind(e, out)
+        if e.kind != "text" or fixed[i] or ground is None or ground.colour is None or ground.style in PICTURED:
+            continue
+        at, own = out.index(ground), to_rgb(ground.colour)
+        good = [g for g in choices.colours[ground.kind] if max(contrast(c, g) for c in letters) >= READABLE]
+        if not fixed[at] and good and max(contrast(c, own) for c in letters) < READABLE:
+            out[at] = dataclasses.replace(ground, colour=to_hex(min(good, key=lambda c: distance(c, own))))
+    return out
+
+
 def _yield_to_letters(elements: list[Element], fixed: Sequence[bool], choices: Choices) -> None:
     """A ground whose colour nobody has asked for gives way to a text whose colour is asked for."""
     for i, e in enumerate(elements):

@@ -56,7 +56,7 @@ def colours_of(layout: Layout) -> set[str]:
         ("dark blue", {"navy blue"}),
         ("without any grey", {"gray", "light gray", "charcoal"}),
         ("(gold:1.3)", {"gold"}),
-        ("black and white", {"black", "white", "cream"}),
+        ("black and white", {"black", "charcoal", "white", "cream"}),
     ],
 )
 def test_colours_cover_their_shades(phrase: str, names: set[str]) -> None:
@@ -142,6 +142,7 @@ def test_what_names_nothing_leaves_every_choice(text: str) -> None:
         ("a red balloon and a blue balloon", "red balloon", ["blue balloon"]),
         ("a narwhal with a top hat", "narwhals", ["top hat"]),
         ("a stop sign that says 'STOP'", "sign", ["STOP"]),
+        ("a storefront that says 'OPEN'", "signs", ["OPEN"]),
         ("a badge that says 'WINNER'", "panels", ["WINNER"]),
         ("a tulip and 'HELLO' in a forest", "woods", ["tulip", "HELLO"]),
         ("a poster that says 'Red dog'", "text, words, dog", ["Red dog"]),
@@ -227,6 +228,18 @@ def test_an_undisturbed_plan_stays_as_it_is(vlad) -> None:
     assert vlad.plan(OPEN[0], seed=2, negative_prompt=absent).elements == plain.elements
 
 
+def test_a_heart_is_not_red_where_red_is_avoided(vlad) -> None:
+    heart = next(e for e in vlad.plan("a heart", negative_prompt="red").elements if e.kind == "object")
+    assert heart.colour is not None and name_of(to_rgb(heart.colour)) not in {"red", "maroon", "hot pink"}
+
+
+@pytest.mark.parametrize("negative", ["dark colours", "light colours", "black, white"])
+def test_letters_read_with_the_colours_that_are_left(vlad, negative: str) -> None:
+    for seed in range(4):
+        layout = vlad.plan("'HELLO' on a striped background", seed=seed, negative_prompt=negative)
+        assert not any("hardly stands out" in w for w in layout.warnings)
+
+
 def test_a_seed_gives_one_plan(vlad) -> None:
     first, second = (vlad.plan(OPEN[0], seed=5, negative_prompt="white, serif") for _ in range(2))
     assert first == second and first.negative_prompt == "white, serif"
@@ -250,6 +263,8 @@ def test_unknown_words_are_told_in_one_sentence() -> None:
     ("prompt", "negative", "words"),
     [
         ("'HELLO' in red letters", "red", "red letters"),
+        ("an orange sign that says 'HELLO'", "orange", "an orange sign"),
+        ("three red balloons", "red", "red balloons"),
         ("'HELLO' in serif letters", "serif font", "serif letters"),
         ("'HELLO' on a striped background", "stripes", "stripes"),
         ("'HELLO' on a navy blue background", "blue", "navy blue in the background"),
