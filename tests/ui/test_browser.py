@@ -171,6 +171,28 @@ def test_plan_and_draw_four_pictures_with_a_kept_seed(browser: Any, url: str) ->
     visit.context.close()
 
 
+def test_a_negative_prompt_and_a_size_are_heeded_and_come_back(browser: Any, url: str) -> None:
+    visit = Visit(browser, url)
+    page = visit.page
+    page.locator("#prompt textarea").fill("A card that says 'Hello' with a balloon and a cake")
+    page.locator("#negative-prompt textarea").fill("balloons, blurry")
+    page.get_by_label("512", exact=True).check()
+    page.locator("#go").click()
+    page.wait_for_selector("#stage a.save")
+    assert page.locator("#stage img").first.evaluate("i => [i.naturalWidth, i.naturalHeight]") == [512, 512]
+    things = page.locator("#plan g.box").evaluate_all("all => all.map(g => g.textContent).join(' ')")
+    assert "cake" in things and "balloon" not in things
+    assert "blurry" in page.locator("#step-2").inner_text()  # what the plan knows nothing of is said
+    link = page.locator("#link a").get_attribute("href")
+    again = Visit(browser, url, query=link or "")
+    again.page.wait_for_selector("#plan svg")
+    assert again.page.locator("#negative-prompt textarea").input_value() == "balloons, blurry"
+    assert again.page.get_by_label("512", exact=True).is_checked()
+    assert not visit.wrong and not again.wrong
+    visit.context.close()
+    again.context.close()
+
+
 def test_stop_stops(browser: Any, url: str) -> None:
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
