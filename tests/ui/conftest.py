@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from ui.vlad_tab import Handlers
 
 MISSING = "The checkpoint checkpoints/none is missing; train it as training/README.md says."
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+END_S = 60.0  # longest wait for work in progress at the end
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
@@ -55,6 +57,11 @@ def serve(backend: Backend, **more: Any) -> Iterator[str]:
     launch(demo, "127.0.0.1", port, quiet=True, **more)
     backend.start()
     yield f"http://127.0.0.1:{port}/"
+    end = time.monotonic() + END_S
+    while (
+        backend.lane.gauges().working and time.monotonic() < end
+    ):  # a thread in the middle of a step may not outlive us
+        time.sleep(0.05)
     demo.close()
 
 

@@ -97,7 +97,10 @@ def test_a_bad_link_is_one_sentence(bad: str, keeper: Keeper) -> None:
 def test_the_page_opens_with_the_work_of_the_link_or_of_the_browser(keeper: Keeper) -> None:
     for values in (keeper.arrived(None, True, asked(work=pack(WORK))), keeper.arrived(WORK.to_dict(), True, asked())):
         assert len(values) == keeping.RESTORED
-        assert values[0].layout.elements == LAYOUT.elements and values[VIEW : VIEW + 2] == (WORK.prompt, WORK.negative_prompt)
+        assert values[0].layout.elements == LAYOUT.elements and values[VIEW : VIEW + 2] == (
+            WORK.prompt,
+            WORK.negative_prompt,
+        )
         told = named(values)
         assert told["seed"] == 77 and told["steps"] == 5 and told["without_ccm"] is True and told["guidance"] == 1.0
         assert told["randomise"] is False and "press Draw" in values[-1] or "browser" in values[-1]
