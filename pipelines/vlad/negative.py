@@ -5,9 +5,9 @@ out of the plan, although the prompt asks for them. Looks (colours, fonts, style
 them open; where it asks for them, the prompt wins. Texts are always written. How the ambiguous cases are decided:
 
 Colours. A plain colour word covers its shades ("blue": navy, sky and light blue too; "black": charcoal), a shade
-itself only ("dark blue"). "Dark" and "light" cover all dark and all light colours. Before a noun a colour belongs to it: "red balloon"
-leaves out red balloons, "red text" and "red background" keep letters and backgrounds from being red. "Orange", "rose"
-and the like are avoided as colours and as things.
+itself only ("dark blue"). "Dark" and "light" cover all dark and all light colours. Before a noun a colour belongs to
+it: "red balloon" leaves out red balloons, "red text" and "red background" keep letters and backgrounds from being red.
+"Orange", "rose" and the like are avoided as colours and as things.
 
 Nouns. A kind of thing covers its kinds: "cake" a birthday cake, "animals" a dog, "sign" a storefront, "panel" every
 panel. What no vocabulary knows still leaves out an object that the prompt calls the same.

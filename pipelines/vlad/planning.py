@@ -33,6 +33,7 @@ UNSURE = to_hex(COLOURS["gray"])  # what a stage samples that wavers between col
 LIVELY = ("cream", "sky blue", "mint", "navy blue", "peach", "yellow", "lavender", "teal", "light pink", "coral")
 WALLS = ("brick wall", "wood", "concrete", "plaster wall")  # what an unasked texture behind a panel shows
 TRIM = {"note": to_hex(RED), "board": to_hex(WOOD)}  # what the canvas draws on such a panel without an accent
+APART = 105.0  # how far from its own colour an object is tinted that must not have it
 SWAPPED = 0.05  # how bad it is that one element had to be changed for what is to be avoided
 
 
@@ -97,9 +98,7 @@ def _wish(part: Part, copy: int, glowing: bool, choices: Choices) -> Wish:
     colour = part.colour or next((c for c in usual if choices.allows("panel", c)), None)
     own = leading_colour(part.name) if part.kind == "object" and style != "mono" else None
     if colour is None and own and not choices.allows("object", own):
-        colour = choices.nearest(
-            "object", own, to_rgb(own), apart=100
-        )  # "heart": a red one unless red is to be avoided
+        colour = choices.nearest("object", own, to_rgb(own), APART)  # "heart": a red one unless red is to be avoided
     if colour:
         known.add("colour")
     element = Element(part.kind, FULL, text=part.text, colour=colour, accent=part.accent, style=style, span=part.span)
@@ -143,9 +142,8 @@ def finish(
     ]
     raw = _one_look(raw, plan, fonts, choices)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
-    if choices is not ANY:
-        raw = grounded(raw, fixed, choices)
     done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local, choices)
+    done = done if choices is ANY else grounded(done, fixed, choices)
     done = readable(done, fixed, choices)
     if choices is not ANY:
         done = [_derived(e, w, choices) for e, w in zip(done, plan.wishes, strict=True)]
