@@ -115,12 +115,15 @@ def fresh_parts(start: Path | None, sizes: dict[str, dict[str, Any]]) -> dict[st
         sizes: arguments of the parts' constructors (tests make them tiny).
     """
     own = vlad.part_config(start / "vision") if start else {}
+    stemmed = bool(own.get("stem"))
     for_vlsa = {"stem": 48, "reader": 64, "alphabet": CLASSES, "activation": "gelu"}
     vision = VisionEncoder(**{**own, **for_vlsa, **sizes.get("vision", {})})
     if start:
         weights = vlad.load_part("vision", start).state_dict()
         patches = "vision.embeddings.patch_embedding."
-        vision.load_state_dict({n.replace(patches, f"{patches}patches."): t for n, t in weights.items()}, strict=False)
+        if not stemmed:
+            weights = {n.replace(patches, f"{patches}patches."): t for n, t in weights.items()}
+        vision.load_state_dict(weights, strict=False)
     denoiser = vlad.load_part("vfe", start) if start else VisualFeatureEnhancer(**sizes.get("denoiser", {}))
     width = sizes.get("perceiver", {}).get("width", 576)
     parts = {

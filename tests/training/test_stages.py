@@ -17,7 +17,7 @@ from pipelines.types import FULL, Box, Element, Layout
 from pipelines.vlad.canvas import draw_canvas
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import load_encoder, load_part
-from training import align, autoencoder, sketch, tlg, vfe
+from training import align, autoencoder, sketch, tlg, vfe, vision
 from training.checkpoints import publish, save_part
 from training.data.assets import Assets
 from training.loop import Log, RunConfig, fit, learning_rate
@@ -120,6 +120,19 @@ def test_alignment_stage_writes_parts_that_load(weights: Path) -> None:
     assert moved and any(p.abs().sum() > 0 for p in moved)  # B starts at zero: training has moved it
     for part in ("ccm", "vision", "tlg"):
         load_part(part, weights)
+
+
+def test_vision_stage_tunes_the_tower_to_the_locked_text_side(tmp_path: Path, weights: Path, posters: Path) -> None:
+    data = load_posters(posters, default_fonts())
+    stage = vision.VisionStage([data, data], data, weights, weights / "vision", {})
+    assert len(stage.images) == 2 * len(data) and stage.images.shape[1:] == (32, 32, 3)
+    one = vision.Texts(weights, stage.device).of(data, data.prompts)[2]  # as in any other order
+    assert torch.allclose(stage.prompts[2].float(), one.float(), atol=2e-3)
+    assert not torch.allclose(stage.prompts, stage.captions)
+    fit(stage, smoke(vision.CONFIGS, steps=40, eval_every=20, lr=3e-3), tmp_path)
+    first, last = rows(tmp_path)
+    assert float(last["held_out_align"]) < float(first["held_out_align"])  # the same pictures: they are learned
+    load_part("vision", tmp_path)
 
 
 def test_sketch_stage_learns_every_drawing_and_names_its_views(
