@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import pipelines
-from evaluation import samples, vlsa_chat, vlsa_data
+from evaluation import redraw, samples, vlsa_chat, vlsa_data
 from evaluation import vlsa as runner
 from evaluation.journal import Journal
 from evaluation.vlsa import Evaluation, Settings
@@ -85,6 +85,20 @@ def test_sets_are_read_and_cut_by_the_seed(sets, monkeypatch):
     assert len(chosen) == 2
     monkeypatch.setenv("POSTERS_HELD_OUT", str(sets / "posters"))
     assert len(vlsa_data.read_set("held-out")) == 2
+
+
+def test_posters_are_drawn_again_from_their_own_layouts(sets, vlad):
+    assert redraw.redraw(vlad, str(sets / "posters"), sets / "drawn") == 2
+    truth, drawn = (vlsa_data.read_set(str(sets / name)) for name in ("posters", "drawn"))
+    assert [s.record for s in drawn] == [s.record for s in truth]
+    assert [
+        r.right for s in drawn[:1] for r in vlad.read_back(Layout.from_dict(s.record["layout"]), [s.image])[0].texts
+    ] == [True]
+    assert redraw.redraw(vlad, str(sets / "posters"), sets / "large", limit=1, size=384) == 1
+    assert vlsa_data.read_set(str(sets / "large"))[0].image.size == (384, 384)
+    for data, out in (("photos", "new"), ("posters", "drawn")):
+        with pytest.raises(UserError, match=r"posters|another folder"):
+            redraw.redraw(vlad, str(sets / data), sets / out)
 
 
 def test_absent_data_is_one_sentence_with_the_next_step(tmp_path, monkeypatch):
