@@ -124,7 +124,11 @@ def test_alignment_stage_writes_parts_that_load(weights: Path) -> None:
 
 def test_vision_stage_tunes_the_tower_to_the_locked_text_side(tmp_path: Path, weights: Path, posters: Path) -> None:
     data = load_posters(posters, default_fonts())
-    stage = vision.VisionStage([data, data], data, weights, weights / "vision", {})
+    stage = vision.VisionStage([data, data], data, weights, weights / "vision", {}, tmp_path / "texts.safetensors")
+    again = vision.VisionStage([data, data], data, weights, weights / "vision", {}, tmp_path / "texts.safetensors")
+    assert torch.equal(stage.prompts, again.prompts) and torch.equal(stage.captions, again.captions)
+    with pytest.raises(ValueError, match="other posters"):
+        vision.VisionStage([data], data, weights, weights / "vision", {}, tmp_path / "texts.safetensors")
     assert len(stage.images) == 2 * len(data) and stage.images.shape[1:] == (32, 32, 3)
     one = vision.Texts(weights, stage.device).of(data, data.prompts)[2]  # as in any other order
     assert torch.allclose(stage.prompts[2].float(), one.float(), atol=2e-3)
