@@ -6,6 +6,7 @@ import math
 
 from pipelines.errors import BadSetting
 
+SIZES = (256, 384, 512, 768)  # sides of a picture in pixels; the weights were trained at the first
 # Chosen on the validation split; checkpoints/vlad-mini/README.md has the measurements.
 DEFAULTS: dict[str, float] = {
     "steps": 3, "guidance": 1.0, "start": 1.0, "variety": 0.8, "images": 1, "seed": 0, "size": 256,
@@ -17,10 +18,9 @@ LIMITS: dict[str, tuple[float, float]] = {
     "variety": (0, 1),
     "images": (1, 4),
     "seed": (0, 2**31 - 1),
-    "size": (256, 768),
+    "size": (SIZES[0], SIZES[-1]),
 }
 WHOLE = ("steps", "images", "seed", "size")
-SIZES = (256, 384, 512, 768)  # sides of a picture in pixels; the weights were trained at the first
 
 
 def checked(name: str, value: float | None) -> float:
