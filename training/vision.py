@@ -1,8 +1,9 @@
-"""Stage 3b: the vision tower alone, tuned to the composed text embeddings as they are, L_align (eq. (3)).
+"""Stage 3b: the vision tower, and what t reads off the composed tokens, to L_align (eq. (3)).
 
-`python -m training.vision --posters DIR ... --out DIR`. Stage 3 spends its time in the text encoder; with the text side
-locked (LiT, arXiv 2111.07991) its embeddings are computed once, and the same minutes show the tower ten times the
-pictures in batches three times as large. Nothing else reads the tower, so no other part has to be trained again.
+`python -m training.vision --posters DIR ... --out DIR`. Stage 3 spends its time in the text encoder; with the composed
+tokens locked (after LiT, arXiv 2111.07991) they are computed once, and the same minutes show the tower ten times the
+pictures in batches three times as large. The layout generator and the denoiser read the tokens and not t, so no other
+part has to be trained again.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ from torch import Tensor, nn
 
 from pipelines.config import MINILM
 from pipelines.images import from_uint8
-from pipelines.models.encoder import VisionEncoder, alignment_loss
+from pipelines.models.encoder import CCM, VisionEncoder, alignment_loss
 from pipelines.registry import load_tokenizer
 from pipelines.vlad.loaders import load_encoder, load_part, part_config
 from pipelines.vlad.text import embed_phrases, tokens_of
+from training.align import ALONE
 from training.checkpoints import save_part
 from training.loop import RunConfig, chosen, fit, parser
 from training.posters import Posters, load_posters, training_fonts
 
+SORTS = ("prompts", "captions")
 CAPTIONS = 0.25  # share of pictures that are told by their caption and not by their prompt
 CHUNK = 256  # posters whose texts are embedded at once
+HEADS = 4  # of the attention through which t reads the composed tokens
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, warmup=1, eval_every=2, save_every=2, precision="no"),
     "cpu": RunConfig(
@@ -38,22 +42,27 @@ CONFIGS = {
 }
 
 
-class Tower(nn.Module):
-    """What learns: the vision tower, and the logarithm of the temperature of eq. (3)."""
+class Aligned(nn.Module):
+    """What learns: tower, what t reads off the composed tokens, and the logarithm of the temperature of eq. (3)."""
 
-    def __init__(self, vision: VisionEncoder) -> None:
+    def __init__(self, vision: VisionEncoder, ccm: CCM) -> None:
         super().__init__()
-        self.vision = vision
+        self.vision, self.ccm = vision, ccm.train()
+        for name, p in ccm.named_parameters():
+            p.requires_grad_(name.startswith(("reading.", "pool.")))
         self.log_temperature = nn.Parameter(torch.tensor(math.log(0.05)))
 
 
 class VisionStage:
-    """Pictures, and t of their prompts and of their captions. Held out: the test split.
+    """Pictures, and composed tokens of their prompts and of their captions. Held out: the test split.
 
     Args:
         train: posters of any number of folders. test: held-out ones. weights: the text side, as trained before.
-        start: folder of the tower to start from; without it, `sizes` of a fresh one. kept: file that keeps the
-        embeddings of the training texts for a run that goes on; None for none.
+        start: folder of the tower to start from; without it, `sizes` of a fresh one. kept: folder that keeps the
+        tokens of the training texts for a run that goes on; None for none.
+
+    Raises:
+        ValueError: what is kept belongs to other posters.
     """
 
     name = "vision"
@@ -68,60 +77,83 @@ class VisionStage:
         kept: Path | None = None,
     ) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.start, self.sizes = start, sizes
+        self.weights, self.start, self.sizes = weights, start, sizes
         side = self.modules().vision.config.image_size
         texts = Texts(weights, self.device)
         self.images = np.concatenate([reduced(p.images, side) for p in train])
-        if kept and kept.exists():
-            told = load_file(kept)
-        else:
-            told = {
-                "prompts": torch.cat([texts.of(p, p.prompts) for p in train]),
-                "captions": torch.cat([texts.of(p, p.captions) for p in train]),
-            }
-            if kept:
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                save_file(told, kept)
-        self.prompts, self.captions = told["prompts"], told["captions"]
-        if len(self.prompts) != len(self.images):
-            raise ValueError(f"{kept} is of other posters; delete it or choose another --out folder.")
+        self.keep = torch.cat([p.mask for p in train])
+        self.told = [
+            {k: texts.known(p, told, kept / f"{k}-{i}.safetensors" if kept else None) for k, told in said(p).items()}
+            for i, p in enumerate(train)
+        ]
+        self.first = np.cumsum([0, *(len(p) for p in train)])
         count = min(256, len(test))
-        self.test = torch.from_numpy(reduced(test.images[:count], side)), texts.of(test, test.prompts)[:count]
+        self.test = Composed(texts.of(test, test.prompts)[:count], test.mask[:count])
+        self.test_images = torch.from_numpy(reduced(test.images[:count], side))
 
-    def modules(self) -> Tower:
-        return Tower(started(self.start) if self.start else VisionEncoder(**self.sizes)).to(self.device)
+    def modules(self) -> Aligned:
+        ccm = gathering(self.weights)
+        fresh = {"out": ccm.config.width, **self.sizes}
+        return Aligned(started(self.start) if self.start else VisionEncoder(**fresh), ccm).to(self.device)
+
+    def tokens(self, row: int, sort: str) -> Tensor:
+        """What a training text was composed to: (2 + M, d)."""
+        part = int(np.searchsorted(self.first, row, side="right")) - 1
+        return self.told[part][sort][row - self.first[part]]
 
     def batch(self, step: int, size: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((35, step))
         rows = rng.choice(len(self.images), min(size, len(self.images)), replace=False)
-        captioned = torch.from_numpy(rng.random((len(rows), 1)) < CAPTIONS)
-        t = torch.where(captioned, self.captions[rows], self.prompts[rows])
-        return {"t": t.float().to(self.device), "images": from_uint8(self.images[rows]).to(self.device)}
+        captioned = rng.random(len(rows)) < CAPTIONS
+        alone = torch.from_numpy(rng.random((len(rows), 1)) < ALONE)
+        sorts = [SORTS[int(c)] for c in captioned]
+        tokens = torch.stack([self.tokens(r, s) for r, s in zip(rows, sorts, strict=True)])
+        text = Composed(tokens, self.keep[torch.from_numpy(rows)], alone)
+        images = from_uint8(self.images[rows])
+        return {"tokens": text.tokens, "keep": text.keep, "images": images}
 
     def loss(self, model: Any, batch: dict[str, Tensor], generator: torch.Generator):
+        b = {k: v.to(self.device) for k, v in batch.items()}
         temperature = model.log_temperature.exp().clamp(0.01, 1)
-        loss = alignment_loss(batch["t"], model.vision(batch["images"]), temperature)
-        return loss, {"temperature": float(temperature.detach())}
+        t = model.ccm.summary(b["tokens"], b["keep"])
+        return alignment_loss(t, model.vision(b["images"]), temperature), {"temperature": float(temperature.detach())}
 
     def evaluate(self, model: Any) -> dict[str, float]:
-        images, t = self.test
-        v = torch.cat([model.vision(from_uint8(part).to(self.device)).float().cpu() for part in images.split(64)])
-        cosine = nn.functional.normalize(t.float(), dim=-1) @ nn.functional.normalize(v, dim=-1).T
-        at = torch.arange(len(t))
+        images = [from_uint8(part).to(self.device) for part in self.test_images.split(64)]
+        v = nn.functional.normalize(torch.cat([model.vision(x).float() for x in images]), dim=-1)
+        t = model.ccm.summary(self.test.tokens.to(self.device), self.test.keep.to(self.device)).float()
+        cosine = nn.functional.normalize(t, dim=-1) @ v.T
+        at = torch.arange(len(t), device=t.device)
         to_image, to_text = (float((cosine.argmax(axis) == at).float().mean()) for axis in (1, 0))
         return {
             "held_out_retrieval_at_1": to_image,
             "held_out_retrieval_of_prompts_at_1": to_text,
-            "held_out_align": float(alignment_loss(t.float(), v, 0.05)),
+            "held_out_align": float(alignment_loss(t, v, 0.05)),
             "chance": 1 / len(t),
         }
 
     def save(self, model: Any, folder: Path) -> None:
         save_part(model.vision, folder / "vision")
+        save_part(model.ccm, folder / "ccm")
+
+
+class Composed:
+    """Composed tokens (N, 1 + M, d) as `CCM.summary` takes them, with `keep` (N, 1 + M).
+
+    Args:
+        both: (N, 2 + M, d) of `Texts.of`. mask: (N, M) bool, where there is an element. alone: (N, 1) bool, True where
+        the text is composed without its elements, for the ablation without CCM's local level.
+    """
+
+    def __init__(self, both: Tensor, mask: Tensor, alone: Tensor | None = None) -> None:
+        alone = torch.zeros(len(both), 1, dtype=torch.bool) if alone is None else alone
+        whole, single = both[:, :-1].float(), both[:, -1:].float()
+        self.tokens = torch.where(alone[..., None], nn.functional.pad(single, (0, 0, 0, mask.shape[1])), whole)
+        self.keep = torch.cat([torch.ones_like(mask[:, :1]), mask & ~alone], 1)
 
 
 class Texts:
-    """The locked text side: prompts, captions and elements to t of eq. (2)."""
+    """The locked text side: prompts, captions and elements to the composed tokens of eq. (2)."""
 
     def __init__(self, weights: Path, device: str) -> None:
         self.device, self.tokenizer = device, load_tokenizer(MINILM)
@@ -130,19 +162,51 @@ class Texts:
 
     @torch.inference_mode()
     def of(self, posters: Posters, texts: Sequence[str]) -> Tensor:
-        """t of each poster with these texts as its global level: (N, d) float16 on the CPU."""
+        """Each poster with these texts as its global level: (N, 2 + M, d) float16 on the CPU, the composed tokens and,
+        last, the global one composed without the elements.
+        """
         known = embed_phrases(self.encoder, self.tokenizer, posters.phrases)
         order = np.argsort([len(t) for t in texts], kind="stable")  # texts of about one length stand together
-        out: Tensor | None = None
-        for rows in np.array_split(order, max(1, math.ceil(len(order) / CHUNK))):
+        width = self.ccm.config.width
+        out = torch.zeros(len(texts), 2 + posters.mask.shape[1], width, dtype=torch.half)
+        for rows in np.array_split(order, math.ceil(len(order) / CHUNK)):
             ids, mask = tokens_of(self.tokenizer, [texts[r] for r in rows])
             i = torch.from_numpy(rows)
             kinds, keep = posters.kinds[i].to(self.device), posters.mask[i].to(self.device)
             t_g = self.encoder.prompts(ids.to(self.device), mask.to(self.device))
-            t = self.ccm(t_g, known[posters.phrase[i].to(self.device)], kinds, keep)[1].half().cpu()
-            out = torch.zeros(len(texts), t.shape[1], dtype=torch.half) if out is None else out
-            out[i] = t
-        return torch.zeros(0, 1) if out is None else out
+            t_i = known[posters.phrase[i].to(self.device)]
+            whole, single = (self.ccm(t_g, t_i, kinds, k)[0] for k in (keep, torch.zeros_like(keep)))
+            out[i] = torch.cat([whole, single[:, :1]], 1).half().cpu()
+        return out
+
+    def known(self, posters: Posters, texts: Sequence[str], file: Path | None) -> Tensor:
+        """The same out of `file` when it is there, and written to it when it is not."""
+        if file is None or not file.exists():
+            tokens = self.of(posters, texts)
+            if file is not None:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                save_file({"tokens": tokens}, file)
+            return tokens
+        tokens = load_file(file)["tokens"]
+        if len(tokens) != len(texts):
+            raise ValueError(f"{file} is of other posters; delete it or choose another --out folder.")
+        return tokens
+
+
+def said(posters: Posters) -> dict[str, list[str]]:
+    """The texts of a poster, by the names of SORTS."""
+    return dict(zip(SORTS, (posters.prompts, posters.captions), strict=True))
+
+
+def gathering(weights: Path) -> CCM:
+    """The trained CCM whose t reads all composed tokens; new weights start at what it was."""
+    config = part_config(weights / "ccm")
+    trained = load_part("ccm", weights)
+    if config.get("gather"):
+        return trained
+    ccm = CCM(**{**config, "gather": HEADS})
+    ccm.load_state_dict({**ccm.state_dict(), **trained.state_dict()})
+    return ccm
 
 
 def started(folder: Path) -> VisionEncoder:
@@ -163,7 +227,7 @@ def reduced(images: np.ndarray, side: int) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros((0, side, side, 3), np.uint8)
 
 
-SMOKE_SIZES = {"image_size": 32, "patch": 16, "width": 32, "layers": 1, "heads": 2, "out": 32}
+SMOKE_SIZES = {"image_size": 32, "patch": 16, "width": 32, "layers": 1, "heads": 2}
 
 
 def main() -> None:
@@ -176,7 +240,7 @@ def main() -> None:
     fonts = training_fonts(args.assets)
     train, test = [load_posters(folder, fonts) for folder in args.posters], load_posters(args.held_out, fonts, 512)
     sizes = SMOKE_SIZES if args.config == "smoke" else {}
-    stage = VisionStage(train, test, args.weights, args.start, sizes, args.out / "texts.safetensors")
+    stage = VisionStage(train, test, args.weights, args.start, sizes, args.out / "texts")
     fit(stage, chosen(CONFIGS, args), args.out)
 
 

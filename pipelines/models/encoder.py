@@ -59,6 +59,31 @@ class TextEncoder(nn.Module):
             return pooled(self.lora(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
 
 
+class Gather(nn.Module):
+    """What the global token reads off all composed ones, by attention and an MLP; both start at zero.
+
+    Args:
+        width: of the tokens. heads: of the attention.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        out: nn.Linear = self.attention.out_proj
+        last = nn.Linear(4 * width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), last)
+        for linear in (out, last):
+            nn.init.zeros_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, tokens: Tensor, keep: Tensor) -> Tensor:
+        """(B, 1 + M, width), (B, 1 + M) bool, True where there is a token -> (B, width)."""
+        x = tokens[:, :1]
+        x = x + self.attention(self.norm(x), tokens, tokens, key_padding_mask=~keep, need_weights=False)[0]
+        return (x + self.mlp(self.between(x)))[:, 0]
+
+
 class CCM(ModelMixin, ConfigMixin):
     """Contextual Composition Module, VLAD eq. (2): t = f_CCM(t_g, {t_i}).
 
@@ -68,11 +93,19 @@ class CCM(ModelMixin, ConfigMixin):
         text_width: D of t_g and t_i.
         width: size of the composed tokens and of the aligned space.
         kinds: number of element kinds (background, panel, object, text).
+        gather: heads of the attention through which t reads all composed tokens; 0 = t is the global token's alone.
     """
 
     @register_to_config
     def __init__(
-        self, text_width: int = 384, width: int = 256, layers: int = 3, heads: int = 4, kinds: int = 4, slots: int = 48
+        self,
+        text_width: int = 384,
+        width: int = 256,
+        layers: int = 3,
+        heads: int = 4,
+        kinds: int = 4,
+        slots: int = 48,
+        gather: int = 0,
     ) -> None:
         super().__init__()
         self.global_in = nn.Linear(text_width, width)
@@ -84,7 +117,13 @@ class CCM(ModelMixin, ConfigMixin):
         )
         self.mixer = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
+        if gather:
+            self.reading = Gather(width, gather)
         self.pool = nn.Linear(width, width)
+
+    def summary(self, tokens: Tensor, keep: Tensor) -> Tensor:
+        """t (B, width) of composed tokens (B, 1 + M, width); keep (B, 1 + M) bool, True where there is a token."""
+        return self.pool(self.reading(tokens, keep) if self.config.gather else tokens[:, 0])
 
     def forward(self, t_g: Tensor, t_i: Tensor, kinds: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Compose.
@@ -102,7 +141,7 @@ class CCM(ModelMixin, ConfigMixin):
         x = torch.cat([self.global_in(t_g)[:, None], local], 1)  # (B, 1 + M, width)
         keep = torch.cat([torch.ones_like(mask[:, :1]), mask], 1)
         x = self.norm(self.mixer(x, src_key_padding_mask=~keep)) * keep[..., None]
-        return x, self.pool(x[:, 0])
+        return x, self.summary(x, keep)
 
 
 class StemmedPatches(nn.Module):

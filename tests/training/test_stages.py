@@ -122,21 +122,43 @@ def test_alignment_stage_writes_parts_that_load(weights: Path) -> None:
         load_part(part, weights)
 
 
-def test_vision_stage_tunes_the_tower_to_the_locked_text_side(tmp_path: Path, weights: Path, posters: Path) -> None:
-    data = load_posters(posters, default_fonts())
-    stage = vision.VisionStage([data, data], data, weights, weights / "vision", {}, tmp_path / "texts.safetensors")
-    again = vision.VisionStage([data, data], data, weights, weights / "vision", {}, tmp_path / "texts.safetensors")
-    assert torch.equal(stage.prompts, again.prompts) and torch.equal(stage.captions, again.captions)
+def test_vision_stage_tunes_tower_and_summary_to_the_locked_text_side(
+    tmp_path: Path, weights: Path, posters: Path
+) -> None:
+    data, kept = load_posters(posters, default_fonts()), tmp_path / "texts"
+    stage = vision.VisionStage([data, data], data, weights, weights / "vision", {}, kept)
+    again = vision.VisionStage([data, data], data, weights, weights / "vision", {}, kept)
+    for told, kept_ones in zip(stage.told, again.told, strict=True):
+        assert all(torch.equal(told[k], kept_ones[k]) for k in vision.SORTS)
     with pytest.raises(ValueError, match="other posters"):
-        vision.VisionStage([data], data, weights, weights / "vision", {}, tmp_path / "texts.safetensors")
+        shorter = dataclasses.replace(data, prompts=data.prompts[:-1])
+        vision.VisionStage([shorter], data, weights, weights / "vision", {}, kept)
     assert len(stage.images) == 2 * len(data) and stage.images.shape[1:] == (32, 32, 3)
     one = vision.Texts(weights, stage.device).of(data, data.prompts)[2]  # as in any other order
-    assert torch.allclose(stage.prompts[2].float(), one.float(), atol=2e-3)
-    assert not torch.allclose(stage.prompts, stage.captions)
+    assert torch.allclose(stage.tokens(len(data) + 2, "prompts").float(), one.float(), atol=2e-3)
+    assert not torch.allclose(stage.told[0]["prompts"], stage.told[0]["captions"])
     fit(stage, smoke(vision.CONFIGS, steps=40, eval_every=20, lr=3e-3), tmp_path)
     first, last = rows(tmp_path)
     assert float(last["held_out_align"]) < float(first["held_out_align"])  # the same pictures: they are learned
     load_part("vision", tmp_path)
+    before, after = load_part("ccm", weights).state_dict(), load_part("ccm", tmp_path).state_dict()
+    assert all(torch.allclose(before[n], after[n], atol=2e-3) for n in before if not n.startswith("pool."))
+
+
+def test_summary_of_composed_tokens_starts_at_the_global_one_and_then_reads_the_elements(weights: Path) -> None:
+    plain, ccm = load_part("ccm", weights), vision.gathering(weights)
+    torch.manual_seed(0)
+    t_g, t_i, kinds = torch.randn(2, 384), torch.randn(2, 3, 384), torch.tensor([[0, 1, 2], [0, 2, 3]])
+    keep = torch.tensor([[True, True, False], [True, True, True]])
+    both = [model(t_g, t_i, kinds, keep) for model in (plain, ccm)]
+    assert torch.allclose(both[0][0], both[1][0], atol=1e-5) and torch.allclose(both[0][1], both[1][1], atol=1e-5)
+    torch.nn.init.normal_(ccm.reading.attention.out_proj.weight)
+    tokens, t = ccm(t_g, t_i, kinds, keep)
+    assert torch.allclose(tokens, both[0][0], atol=1e-5) and not torch.allclose(t, both[0][1], atol=1e-3)
+    composed = vision.Composed(torch.cat([tokens, tokens[:, :1]], 1), keep)
+    assert torch.allclose(ccm.summary(composed.tokens, composed.keep), t, atol=1e-5)
+    alone = vision.Composed(torch.cat([tokens, tokens[:, :1]], 1), keep, torch.ones(2, 1, dtype=torch.bool))
+    assert alone.keep.sum() == 2 and not alone.tokens[:, 1:].any()
 
 
 def test_sketch_stage_learns_every_drawing_and_names_its_views(
