@@ -58,6 +58,10 @@ def _stands_alone(reading: Reading, i: int, last: int, phrase: str) -> bool:
 
 # ---- looks of letters
 
+_ON_COLOUR = re.compile(
+    r"(?:^|[,;:.]|\bin)\s*((?:[a-z]+[\s-]){1,3})(?:on|over|against)\s+(?:an?\s+)?((?:[a-z]+[\s-]?){1,3})"
+)
+
 
 def apply_looks(reading: Reading, texts: Sequence[Item]) -> None:
     """Sets colour, font and style of texts from phrases like "in large red script letters"; claims their words."""
@@ -67,6 +71,20 @@ def apply_looks(reading: Reading, texts: Sequence[Item]) -> None:
             _letters_phrase(reading, i, texts)
     for text in texts:
         _bare_look(reading, text, texts)
+    _colour_on_colour(reading, texts)
+
+
+def _colour_on_colour(reading: Reading, texts: Sequence[Item]) -> None:
+    """ "..., navy on white": the first colour is that of all texts that have none."""
+    for match in _ON_COLOUR.finditer(reading.masked):
+        words, ground = (re.split(r"[\s-]+", g.strip()) for g in match.groups())
+        i = reading.index_at(match.start(1))
+        if not colours_in(ground[:2]) or not all(w in LOOK_WORDS for w in words):
+            continue
+        look = look_of(words)
+        if look.colour and all(reading.free(k) for k in range(i, i + len(words))):
+            _set_look([t for t in texts if t.colour is None], look)
+            reading.take(match.start(1), match.end(1))
 
 
 def _letters_phrase(reading: Reading, i: int, texts: Sequence[Item]) -> None:
@@ -256,6 +274,7 @@ _BETWEEN: tuple[tuple[re.Pattern[str], str, bool], ...] = (  # pattern, relation
     (re.compile(rf"{_NEAR}(?:below|under|underneath|beneath)"), "above", False),
     (re.compile(r"(?:and |with )?above (?:it|that|them),?"), "above", False),
 )  # fmt: skip
+_AMID = re.compile(r"(?:right |just )?(?:in )?between")
 _ON = re.compile(r"(?:sitting |standing |lying |perched )?(?:on|upon)")
 _LINKS = frozenset(
     "is are sits stands sitting standing lying floating placed written located hanging flying and with".split()
@@ -271,10 +290,20 @@ _START = re.compile(rf"[{MARK}\"'”’»“\s]*(?:,\s*)?")
 
 
 def find_relations(reading: Reading, parts: Sequence[Item]) -> list[Relation]:
-    """(i, "left of" | "above", j) between neighbouring texts and objects; i and j index `parts`."""
+    """(i, "left of" | "above" | "between", j) between neighbouring texts and objects; i and j index `parts`.
+
+    "between" is said of j that are several; between two different things is right of one and left of the other.
+    """
     order = sorted((k for k, p in enumerate(parts) if p.kind in ("text", "object")), key=lambda k: parts[k].start)
     found: list[Relation] = []
-    for a, b in zip(order, order[1:], strict=False):
+    for n, (a, b) in enumerate(zip(order, order[1:], strict=False)):
+        if _AMID.fullmatch(" ".join(_words_between(reading, parts, a, b))):
+            further = order[n + 2 : n + 3]
+            if parts[b].count > 1:
+                found.append((a, "between", b))
+            elif further and _words_between(reading, parts, b, further[0]) == ["and"]:
+                found += [(b, "left of", a), (a, "left of", further[0])]
+            continue
         relation = _between(reading, parts, a, b) or _behind(reading, parts, a, b)
         if relation:
             found.append(relation)
@@ -283,9 +312,7 @@ def find_relations(reading: Reading, parts: Sequence[Item]) -> list[Relation]:
 
 def _between(reading: Reading, parts: Sequence[Item], a: int, b: int) -> Relation | None:
     """From the words between two parts."""
-    words = reading.masked[parts[a].end : parts[b].start].strip(_EDGE + ",").split()
-    while words and (words[-1] in ARTICLES or words[-1] in NUMBERS or words[-1] in _LETTERED or words[-1].isdigit()):
-        words.pop()
+    words = _words_between(reading, parts, a, b)
     for phrase in (" ".join(words), " ".join(words[next((k for k, w in enumerate(words) if w not in _LINKS), 0) :])):
         for pattern, relation, in_order in _BETWEEN:
             if pattern.fullmatch(phrase.strip(", ")):
@@ -293,6 +320,14 @@ def _between(reading: Reading, parts: Sequence[Item], a: int, b: int) -> Relatio
         if parts[a].kind == parts[b].kind == "object" and _ON.fullmatch(phrase):
             return (a, "above", b)
     return None
+
+
+def _words_between(reading: Reading, parts: Sequence[Item], a: int, b: int) -> list[str]:
+    """The words between two parts without the article or number of the second."""
+    words = reading.masked[parts[a].end : parts[b].start].strip(_EDGE + ",").split()
+    while words and (words[-1] in ARTICLES or words[-1] in NUMBERS or words[-1] in _LETTERED or words[-1].isdigit()):
+        words.pop()
+    return words
 
 
 def _behind(reading: Reading, parts: Sequence[Item], a: int, b: int) -> Relation | None:

@@ -102,7 +102,7 @@ THING_WORDS = frozenset(
     _words("""
     background backdrop theme themed pattern shape shaped print color colour colored coloured style styled flavor
     flavour flavored flavoured lover lovers fan fans day week month season party night festival sale class lesson
-    course recipe time club tour trip show league race week address emoji face-paint
+    course recipe time club tour trip show league race week address emoji face-paint number numbers play repair
     """)
 )
 
@@ -178,13 +178,13 @@ FONT_WORDS: dict[str, str] = {
 LETTERS = frozenset(
     _words("""
     letters lettering letter text texts font fonts typeface writing handwriting capitals capital caps characters
-    calligraphy typography words
+    calligraphy typography words type digits digit numerals numbers number
     """)
 )
 # what letters are made of or written in: lettering only behind "in"
 MEDIA = frozenset(
     _words("""
-    cursive script print type serif sans-serif lights tubes icing frosting ink paint graffiti chalk marker pencil crayon
+    cursive script print serif sans-serif lights tubes icing frosting ink paint graffiti chalk marker pencil crayon
     """)
 )
 TEXT_NOUNS = (
@@ -398,7 +398,11 @@ EXTRA_ALIASES = {
     "womens t shirt": "t-shirt",
     "men's t shirt": "t-shirt", "women's t shirt": "t-shirt", "shirt": "t-shirt", "hoodie": "t-shirt",
     "apron": "t-shirt", "sweatshirt": "t-shirt",
-    "bottle": "bottle of champagne", "hat": "sun hat",
+    "bottle": "bottle of champagne", "hat": "sun hat", "bowl": "bowl with spoon", "soup bowl": "bowl with spoon",
+    "plate": "plate with a fork and knife", "fork": "fork and knife", "vase": "amphora", "urn": "amphora",
+    "campfire": "fire", "bonfire": "fire", "flame": "fire", "circle": "blue circle", "disc": "blue circle",
+    "sphere": "blue circle", "square": "blue square", "triangle": "red triangle", "treasure map": "world map",
+    "map": "world map", "stem": "sprig of herbs", "sprig": "sprig of herbs", "branch": "sprig of herbs",
     "mug": "cup of coffee", "coffee mug": "cup of coffee", "coffee cup": "cup of coffee",
     "tea cup": "teacup without handle",
     "slice of cake": "shortcake", "piece of cake": "shortcake", "slice of pie": "pie", "school bag": "backpack",
@@ -517,6 +521,6 @@ ABSTRACT_NOUNS = frozenset(
     graduation foreground distance world lover lovers fan fans beginner beginners everyone something anything
     nothing thing things people adults men women mens womens flower-power typeface layout margin margins edge edges
     area half part panel panels element elements decoration decorations ornament ornaments emoji element bold italic
-    caps capitals glow outline drop
+    caps capitals glow outline drop smaller larger bigger number numbers digit digits save rest corners date dates
     """)
 )

@@ -17,7 +17,7 @@ from pipelines.vlad.negative import negative_warnings
 from pipelines.vlad.nouns import PICTURED_KINDS
 from pipelines.vlad.prompt import Part, Understanding
 from pipelines.vlad.readability import PATTERNED, PICTURED, grounded, named, readable
-from pipelines.vlad.reading import leading_colour
+from pipelines.vlad.reading import glows, leading_colour
 from pipelines.vlad.settle import overlap, settle, travelled
 from pipelines.vlad.shapes import RED, WOOD
 from pipelines.vlad.slots import FONT, STYLE, Wish, decode_slot
@@ -53,7 +53,7 @@ def make_plan(understood: Understanding, locked: Sequence[Element] = (), choices
         locked: elements the visitor has fixed; each takes the place of the first open wish of its kind and text.
         choices: what is chosen from where the prompt says nothing.
     """
-    glowing = "neon" in understood.prompt.lower()
+    glowing = glows(understood.prompt.lower())
     parts = list(enumerate(understood.parts))
     ranked = sorted(parts, key=lambda p: {"background": 0, "panel": 1}.get(p[1].kind, 2))
     wishes: list[Wish] = []
@@ -67,8 +67,21 @@ def make_plan(understood: Understanding, locked: Sequence[Element] = (), choices
             members[index].append(len(wishes))
             wishes.append(_background(part) if part.kind == "background" else _wish(part, copy, glowing, choices))
     wishes = _with_locked(wishes, locked)
-    relations = [(members[a], word, members[b]) for a, word, b in understood.relations if members[a] and members[b]]
+    relations = [
+        related
+        for a, word, b in understood.relations
+        for related in _related(members[a], word, members[b])
+        if related[0] and related[2]
+    ]
     return Plan(wishes, members, relations)
+
+
+def _related(first: list[int], word: str, second: list[int]) -> list[tuple[list[int], str, list[int]]]:
+    """A relation between groups as `settle` takes them: between several is right of some and left of the others."""
+    if word != "between":
+        return [(first, word, second)]
+    half = len(second) // 2
+    return [(second[:half], "left of", first), (first, "left of", second[half:])]
 
 
 def _background(part: Part | None) -> Wish:
@@ -142,7 +155,7 @@ def finish(
     ]
     raw = _one_look(raw, plan, fonts, choices)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
-    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local, choices)
+    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local, choices, fixed)
     done = done if choices is ANY else grounded(done, fixed, choices)
     done = readable(done, fixed, choices)
     if choices is not ANY:

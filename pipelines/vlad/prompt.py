@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from pipelines.errors import BadPrompt
 from pipelines.types import MAX_PROMPT, MAX_TEXT, Kind
@@ -36,7 +37,7 @@ from pipelines.vlad.attributes import Relation, apply_looks, apply_places, find_
 from pipelines.vlad.lexicon import Lexicon, default_lexicon
 from pipelines.vlad.nouns import STOP_WORDS, THEMES
 from pipelines.vlad.quotes import clean_text, find_quotes, normalise
-from pipelines.vlad.reading import COLOUR_WORDS, Item, Reading, colours_in
+from pipelines.vlad.reading import COLOUR_WORDS, Item, Reading, colours_in, glows
 from pipelines.vlad.scenery import find_background
 from pipelines.vlad.things import Things, find_things
 from pipelines.vlad.unquoted import find_author, find_unquoted
@@ -87,7 +88,7 @@ class Understanding:
         prompt: the normalised prompt; spans refer to it.
         caption: the prompt without its texts.
         parts: exactly one background, then panels, then objects and texts in the order of the prompt.
-        relations: (i, "left of" | "above", j) with i and j indices of `parts`.
+        relations: (i, "left of" | "above" | "between", j) with i and j indices of `parts`.
         warnings: sentences for the visitor.
     """
 
@@ -130,7 +131,7 @@ def understand(prompt: str) -> Understanding:
     items += [bubble] if bubble else []
     _fill_in(reading, items, things, lexicon, background)
     background = _with_document_colour(background, things)
-    _style_objects(items, style, tint, "neon" in reading.low)
+    _style_objects(items, style, tint, glows(reading.low))
     items = _limited(sorted(items, key=lambda item: (_ORDER[item.kind], item.start)), things.warnings)
     apply_places(reading, items)
     parts = [_painted(background, clean), *items]
@@ -167,10 +168,18 @@ def _checked(prompt: str) -> str:
     return clean
 
 
+_SLIP = r"(?:oh|no|sorry|wait|oops|rather|i mean|make (?:that|it))"
+_CORRECTED = re.compile(rf"[\s,.–—-]*(?:{_SLIP}[\s,.:–—-]+)+", re.IGNORECASE)  # '"Opning", no wait, "Opening"'
+
+
 def _quoted(reading: Reading, warnings: list[str]) -> list[Item]:
     """Quoted texts; they are masked in the reading with their quotation marks."""
     found = []
-    for quote in find_quotes(reading.prompt):
+    quotes = find_quotes(reading.prompt)
+    for quote, following in zip_longest(quotes, quotes[1:]):
+        if following and _CORRECTED.fullmatch(reading.prompt[quote.end : following.start]):
+            reading.take(quote.start, following.start, mask=True)
+            continue
         raw = reading.prompt[quote.inside : quote.outside]
         text = clean_text(raw)
         start = quote.inside + len(raw) - len(raw.lstrip())

@@ -10,6 +10,8 @@ from pipelines.types import Element
 from pipelines.vlad.choices import ANY, EVERY_COLOUR, Choices
 
 READABLE = 4.5  # contrast ratio wished for letters, as WCAG AA asks for text
+ALIKE = 110.0  # a background nearer than this to an object's own colour hides it
+DISTINCT = 150.0  # how far it is moved away
 OUTLINED = 2.5  # below this letters get an outline
 NEON = ("pink", "sky blue", "yellow", "mint", "coral", "turquoise", "orange")  # colours of glowing letters
 PATTERNED = ("stripes", "sunburst", "dots")
@@ -63,6 +65,7 @@ def readable(elements: Sequence[Element], fixed: Sequence[bool] | None = None, c
     """
     fixed = fixed or [False] * len(elements)
     out = list(elements)
+    _yield_to_objects(out, fixed, choices)
     _yield_to_letters(out, fixed, choices)
     glowing = any(e.style == "glow" for e in out)
     for i, e in enumerate(out):
@@ -91,6 +94,23 @@ def grounded(elements: Sequence[Element], fixed: Sequence[bool], choices: Choice
         if not fixed[at] and good and max(contrast(c, own) for c in letters) < READABLE:
             out[at] = dataclasses.replace(ground, colour=to_hex(min(good, key=lambda c: distance(c, own))))
     return out
+
+
+def _yield_to_objects(elements: list[Element], fixed: Sequence[bool], choices: Choices) -> None:
+    """A background whose colour nobody has asked for gives way to objects whose colour is asked for."""
+    at = next((i for i, e in enumerate(elements) if e.kind == "background"), None)
+    if at is None or fixed[at] or elements[at].style in PICTURED or elements[at].colour is None:
+        return
+    asked = [to_rgb(e.colour) for e, f in zip(elements, fixed, strict=True) if f and e.kind == "object" and e.colour]
+    own = to_rgb(elements[at].colour or "#ffffff")
+    if all(distance(own, c) >= ALIKE for c in asked):
+        return
+    letters = [to_rgb(e.colour) for e, f in zip(elements, fixed, strict=True) if f and e.kind == "text" and e.colour]
+    good = [c for c in choices.colours["background"] if all(distance(c, o) >= DISTINCT for o in asked)]
+    good = [c for c in good if all(contrast(c, o) >= READABLE for o in letters)] or good
+    if good:
+        colour = min(good, key=lambda c: distance(c, own))
+        elements[at] = dataclasses.replace(elements[at], colour=to_hex(colour), accent=None)
 
 
 def _yield_to_letters(elements: list[Element], fixed: Sequence[bool], choices: Choices) -> None:

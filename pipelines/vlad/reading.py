@@ -150,6 +150,12 @@ def leading_colour(name: str) -> str | None:
     return next((c for n in (2, 1) if n < len(words) and (c := colour_hex(" ".join(words[:n])))), None)
 
 
+def glows(low: str) -> bool:
+    """Whether a prompt in lower case asks for neon lights; "on neon yellow paper" is a colour."""
+    ground = r"\w+ (?:paper|cardboard|background|backdrop|card|poster|flyer|sticky)"
+    return bool(re.search(rf"\bneon\b(?!\s+{ground})", low))
+
+
 @dataclass(frozen=True)
 class Look:
     """How letters look: colour "#rrggbb", font category and text style, each None when not said."""

@@ -1,6 +1,7 @@
 """The background a prompt asks for.
 
-In order of strength: "... background" or "in the background"; "photo of <place>"; "in / on / at <place>"; "<colour>
+In order of strength: "... background" or "in the background"; "photo of <place>"; a place that the prompt begins with;
+"in / on / at <place>"; "<colour>
 gradient" and the like; "on <colour>"; "with a <colour> border". The first of the strongest kind wins, later ones
 add what is missing.
 """
@@ -15,6 +16,7 @@ from pipelines.vlad.nouns import (
     ARTICLES,
     COLOUR_RGB,
     DOCUMENT_HEADS,
+    NUMBERS,
     PANELS,
     PATTERNS,
     PLACES,
@@ -40,6 +42,7 @@ _ACCENT_STYLES = {
     "line": "split", "stripe": "stripes", "stripes": "stripes", "polka dots": "dots", "dots": "dots",
     "confetti": "confetti", "sun rays": "sunburst", "sunrays": "sunburst", "rays": "sunburst", "sunburst": "sunburst",
 }  # fmt: skip
+_REQUESTS = frozenset("please draw make show me create paint generate can could you i want".split())
 _IS = re.compile(r"\s*(?::|\bis\b|\bof\b|\bin\b|\bmade of\b|\bshould be\b|\bshows?\b|\bshowing\b)\s*(?:all |just )?")
 
 
@@ -51,6 +54,7 @@ def find_background(reading: Reading, lexicon: Lexicon) -> Item | None:
             _named_backgrounds,
             _patterned,
             _photographed,
+            _opening,
             partial(_placed, lexicon=lexicon),
             _coloured,
             _bordered,
@@ -280,8 +284,11 @@ def _continues(reading: Reading, i: int) -> bool:
     return word not in STOP_WORDS and not word.endswith("ing")
 
 
-def _place_at(reading: Reading, i: int) -> tuple[int, int, tuple[str, str, str]] | None:
-    """Place whose article or first adjective is word i: (first word of the name, one past its last, place)."""
+def _place_at(reading: Reading, i: int, full: bool = False) -> tuple[int, int, tuple[str, str, str]] | None:
+    """Place whose article or first adjective is word i: (first word of the name, one past its last, place).
+
+    With `full` "full of ..." may follow it.
+    """
     if reading.free(i) and reading.words[i].text in ARTICLES | {"some"}:
         if not reading.joined(i):
             return None
@@ -290,7 +297,9 @@ def _place_at(reading: Reading, i: int) -> tuple[int, int, tuple[str, str, str]]
         if not reading.free(i + skip) or (skip and not reading.joined(i + skip - 1)):
             return None
         found = reading.lookup(i + skip, PLACES)
-        if found and not _continues(reading, i + skip + found[0]):
+        end = i + skip + found[0] if found else i
+        filled = full and reading.run(end, 2) == "full of"
+        if found and (filled or not _continues(reading, end)):
             return i, i + skip + found[0], found[1]
         word = reading.words[i + skip].text
         if word in STOP_WORDS or word in DOCUMENT_HEADS or word in PANELS:
@@ -319,6 +328,30 @@ def _photographed(reading: Reading) -> list[Item]:
     return found
 
 
+_GOES_ON = re.compile(r"\s*(?:$|[,.]|(?:with|and|above|over|at|under|behind|in|full|during|where|seen)\b)")
+
+
+def _counts(word: str) -> bool:
+    """Whether an adjective speaks of things rather than of a place: a number or a colour."""
+    return _tints(word) or (word in NUMBERS and word not in ARTICLES)
+
+
+def _opening(reading: Reading) -> list[Item]:
+    """ "A beach with two umbrellas", "night sky full of stars": the prompt begins with the place."""
+    i = next((k for k, w in enumerate(reading.words) if w.text not in _REQUESTS), len(reading.words))
+    if not reading.free(i):
+        return []
+    place = _place_at(reading, i, full=True)
+    if place is None or _weak(reading, place):
+        return []
+    name = next(k for k in range(i, place[1]) if reading.run(k, place[1] - k) in PLACES)
+    if any(_counts(w.text) for w in reading.words[i:name]):
+        return []
+    if not _GOES_ON.match(reading.masked, reading.words[place[1] - 1].end):
+        return []
+    return [_take_place(reading, i, *place)]
+
+
 def _weak(reading: Reading, place: tuple[int, int, tuple[str, str, str]]) -> bool:
     first, last, _ = place
     return " ".join(w.text for w in reading.words[first:last]) in WEAK_PLACES
@@ -330,7 +363,7 @@ def _placed(reading: Reading, lexicon: Lexicon) -> list[Item]:
     for i in reading.indices():
         word = reading.words[i].text
         front = word == "of" and i > 1 and reading.run(i - 2, 3) == "in front of"
-        over = word in _OVER and reading.joined(i) and reading.words[i + 1].text == "the"
+        over = word in _OVER and reading.joined(i) and reading.words[i + 1].text in ("the", "a", "an")
         if not (word in _BEFORE_PLACE or front or over) or not reading.joined(i):
             continue
         after = reading.words[i + 1].text
@@ -338,6 +371,8 @@ def _placed(reading: Reading, lexicon: Lexicon) -> list[Item]:
         if not place or (after not in ARTICLES and _too_bare(reading, place)):
             continue
         if word == "in" and place[2][1] == "texture" and after not in ARTICLES:
+            continue
+        if over and after != "the" and (place[2][1] != "photo" or _weak(reading, place)):
             continue
         found.append(_take_place(reading, i, *place))
     return found

@@ -29,6 +29,7 @@ def settle(
     fonts: FontBook,
     local: bool = True,
     choices: Choices = ANY,
+    fixed: Sequence[bool] | None = None,
 ) -> list[Element]:
     """Move as little as possible until the layout keeps its rules.
 
@@ -38,7 +39,7 @@ def settle(
         places: asked place of each element or "".
         local: False for the ablation without CCM, which knows nothing of single elements: no relations, no places, and
             no box made larger because of what it holds.
-        choices: what a colour may be changed to.
+        choices: what a colour may be changed to. fixed: whose colours the prompt has chosen; locked ones are without.
     """
     if not local:
         relations, places = [], [""] * len(elements)
@@ -70,7 +71,9 @@ def settle(
     moved = [
         dataclasses.replace(e, box=Box.clipped(*(round(v, 4) for v in b))) for e, b in zip(elements, boxes, strict=True)
     ]
-    return readable(moved, [e.locked and e.colour is not None for e in moved], choices)
+    asked = fixed or [False] * len(moved)
+    chosen = [f or (e.locked and e.colour is not None) for f, e in zip(asked, moved, strict=True)]
+    return readable(moved, chosen, choices)
 
 
 def containers(elements: Sequence[Element]) -> list[Box]:

@@ -179,6 +179,8 @@ def _read_panel(
     colour = colours[0] if colours else None
     start, end = reading.words[i].start, reading.words[i + n - 1].end
     reading.take(reading.words[first].start, end)
+    if shape == "book" and any(item.kind == "panel" and item.style == shape for item in things.items):
+        return  # "a book cover for a novel"
     if not shape:
         things.documents.append((start, end, None if noun.startswith("neon") else colour))
     elif not any(item.kind == "panel" and item.text == singular for item in things.items):
@@ -204,6 +206,9 @@ def _read_object(
     if n == 1 and _is_colour_here(reading, i):
         return
     after = i + n
+    if _proper(reading, i, after):
+        reading.take(reading.words[i].start, reading.words[after].end)
+        return
     if reading.free(after) and reading.joined(after - 1):
         if not name.plural and (_modifies(reading, after) or _panel_at(reading, after)):
             hint = Item("object", name.singular, reading.words[i].start, reading.words[after - 1].end, name=name.object)
@@ -215,6 +220,15 @@ def _read_object(
     if n == 1 and words[i] in AMBIGUOUS_OBJECTS and not _stands_as_noun(reading, i, things):
         return
     _add_object(reading, i, n, name, things)
+
+
+def _proper(reading: Reading, i: int, after: int) -> bool:
+    """Whether the noun at word i and word `after` are a name in a prompt of small letters ("to Eagle Ridge")."""
+    if not (i and reading.joined(i - 1) and reading.free(after) and reading.joined(after - 1)):
+        return False
+    large = sum(reading.prompt[w.start].isupper() for w in reading.words)
+    named = all(reading.prompt[reading.words[k].start].isupper() for k in range(i, after + 1))
+    return named and 2 * large < len(reading.words)
 
 
 def _is_colour_here(reading: Reading, i: int) -> bool:
@@ -291,6 +305,9 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
     if _negated(reading, first):
         reading.take(reading.words[first].start, reading.words[i + n - 1].end)
         return
+    if reading.words[max(0, first - 1)].text == "the" and any(name.object == item.name for item in things.items):
+        reading.take(reading.words[first].start, reading.words[i + n - 1].end)
+        return  # "... below the lemon": the one that has been named
     adjectives = [w.text for w in reading.words[first:i]]
     if name.plural and count < 2:
         count = count if count == 1 and not name.mass else 3

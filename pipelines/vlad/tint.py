@@ -9,7 +9,10 @@ from PIL import Image
 from pipelines.colours import RGB
 
 NEAR = 22  # of OpenCV's 180 hue steps: what counts as the main colour
-CLOSE = 9  # a main colour this near the wished one stays
+CLOSE = 9  # a main colour this near the wished one stays,
+DARKER = 70  # unless it is lighter or darker by more than this, of 255
+DARK = 70  # of 255: what is as dark as this has no hue to speak of
+PALE = 0.45  # share of the picture from which white and grey are what is recoloured, if they outweigh its main colour
 
 
 def main_hue(hsv: np.ndarray, alpha: np.ndarray) -> int | None:
@@ -33,13 +36,21 @@ def tinted(picture: Image.Image, colour: RGB) -> Image.Image:
     hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
     hue, saturation, value = (int(v) for v in cv2.cvtColor(np.array([[colour]], np.uint8), cv2.COLOR_RGB2HSV)[0, 0])
     main = main_hue(hsv, alpha)
+    if value <= DARK and np.median(hsv[..., 2][alpha > 128] if (alpha > 128).any() else hsv[..., 2]) <= DARK:
+        return picture
     if main is None:
         near = np.ones(alpha.shape, bool)
     else:
         away = np.abs((hsv[..., 0].astype(int) - main + 90) % 180 - 90)
         near = (away <= NEAR) & (hsv[..., 1] > 30)
-        if saturation > 60 and abs((main - hue + 90) % 180 - 90) <= CLOSE:
-            return picture
+        opaque = alpha > 128
+        pale = (hsv[..., 1] <= 60) & (hsv[..., 2] > 110)
+        if (pale & opaque).sum() > max(PALE * opaque.sum(), 1.2 * (near & opaque).sum()):
+            main, near = None, pale | ((hsv[..., 1] <= 90) & (away > NEAR))
+        elif saturation > 60 and abs((main - hue + 90) % 180 - 90) <= CLOSE:
+            level = float(np.median(hsv[..., 2][near & opaque])) if (near & opaque).any() else value
+            if abs(level - value) <= DARKER:
+                return picture
     typical = np.median(hsv[near & (alpha > 128)], 0) if (near & (alpha > 128)).any() else np.array([0, 128, 160])
     new = hsv.astype(float)
     new[..., 0] = np.where(near, hue, new[..., 0])

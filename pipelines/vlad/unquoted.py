@@ -5,6 +5,9 @@ bracket), or where the prompt goes back to describing the picture: "on a ...", "
 letters", "at the top", "and a <thing>", "featuring ...". "on the" and "in the" stay in the text ("party on the
 beach"). A text that begins in capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is
 not ended by a capitalised word ("says Love Is In A Cup").
+
+Without a trigger, words in capitals among small ones are a text ("a HELP WANTED sign"), and so are figures after "the
+number", a letter after "the letter", prices and dates ("a tag with $4.99 on it").
 """
 
 from __future__ import annotations
@@ -42,8 +45,36 @@ _COLON = re.compile(r"\b([\w']+)\s?:\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
 _WRITTEN = re.compile(
     r"\bwith\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+(?:written|printed|painted|lettered|spelled|spelt|engraved|"
-    r"embroidered|carved|inscribed|iced|stitched)(?=\s+(?:on|in|across|at|above|below|over|out|onto|along)\b|\s*$)"
+    r"embroidered|carved|inscribed|iced|stitched|stamped|stencill?ed|etched|burned|typed)(?=\s+(?:on|in|across|at|above|below|over|out|onto|along)\b|\s*$)"
 )
+_NUMERAL = r"[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
+_FIGURES = re.compile(
+    r"\b(?:the\s+)?(?:letters?|numbers?|numerals?|digits?|initials|monogram|figures?|year|score)\s+"
+    rf"({_NUMERAL})(?![\w'’]|\.\d)"
+)
+_BARE_FIGURES = re.compile(
+    r"(?<![\w$€£.])(?:[$€£]\s?\d[\d,]*(?:\.\d+)?|\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d\d))(?![\w%]|\.\d)"
+)
+_PRICE = re.compile(r"(?:only )?[$€£]\s?\d[\d,]*(?:\.\d+)?(?: (?:off|each|only|per \w+|a \w+|or less|and up)\b)?")
+_HEADED = re.compile(
+    r"\b(?:(?:band |brand |company |place )?name|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
+    r"month)\s+"
+    r"(?=[A-ZÀ-Þ][\w'’])"
+)
+_TITLE_RUN = re.compile(
+    r"[A-ZÀ-Þ0-9][\w'’.&-]*(?:\s+(?:(?:and|of|the|in|on|for|a|to|at|with|&|de|la)\s+){0,2}[A-ZÀ-Þ0-9][\w'’&-]*)*[!?]?"
+)
+_CAPITALS = re.compile(
+    r"(?<![\w'’])[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:.%]*|A|I))*[!?]?(?![\w'’])"
+)
+# In capitals for another reason: abbreviations and stress.
+_NO_TEXT_IN_CAPITALS = frozenset(
+    "USA UK US UFO TV DIY DJ PC CD DVD HD UHD HDR LED RGB NASA BBQ CEO VIP XL XXL AI VR AR DNA USB ATM SUV PNG JPG "
+    "JPEG SVG GIF PDF CMYK ASCII UTF QR URL FAQ ISO IT AND OR BUT WITH THE OF IN ON AT TO FOR NO NOT VERY REALLY SO "
+    "ALL ANY ONLY BIG HUGE LARGE SMALL TINY BOLD PLEASE MUST SHOULD NEVER ALWAYS EXACTLY JUST MAKE DRAW POSTER LOGO "
+    "SIGN CARD TEXT TITLE BACKGROUND STYLE RED BLUE GREEN YELLOW BLACK WHITE".split()
+)
+LEAST_CAPITALS = 4  # letters of a single word in capitals that is a text
 _AUTHOR = re.compile(r"[\s,]*\bby\s+((?:[A-Z][\w.’'-]*\s?){1,4})")
 
 _COUNT = "|".join(sorted((w for w in NUMBERS if w not in ("lots", "both", "single")), key=len, reverse=True)) + r"|\d+"
@@ -58,7 +89,8 @@ _STOP = re.compile(
     rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration)\b"
     rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background))\b"
     r"|(?:featuring|showing|surrounded\s+by|depicting|decorated\s+with|made\s+(?:of|from)|underneath|alongside)\b"
-    r"|(?:next\s+to|beside|above|below|under|over|against|near|behind|inside)\s+(?:an?|two|three|it)\b"
+    r"|(?:next\s+to|in\s+front\s+of|beside|above|below|under|over|against|near|behind|inside)\s+(?:an?|two|three|it)\b"
+    r"|(?:next\s+to|in\s+front\s+of|beside|above|below|beneath|underneath)\s+the\b"
     r"|for\s+an?\b"
     rf"|(?:at|to|in|near|along)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
     r"|(?:wearing|holding|riding|standing|sitting|flying)\b"
@@ -84,6 +116,7 @@ _ARTICLE = re.compile(r"(?:an?|the|his|her|its|their|some|two|three|my|your)\s+"
 def find_unquoted(reading: Reading) -> list[Item]:
     """Texts after triggers; the words of each, with the trigger, are claimed in the reading."""
     found: list[Item] = []
+    _in_capitals_or_figures(reading, _FIGURES, found)
     for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE, _COLON):
         position = 0
         while match := pattern.search(reading.masked, position):
@@ -92,7 +125,35 @@ def find_unquoted(reading: Reading) -> list[Item]:
             if item:
                 reading.take(item.start, item.end, mask=True)
                 found.append(item)
+    for pattern in (_HEADED, _CAPITALS, _BARE_FIGURES):
+        _in_capitals_or_figures(reading, pattern, found)
     return found
+
+
+def _in_capitals_or_figures(reading: Reading, pattern: re.Pattern[str], found: list[Item]) -> None:
+    """Texts that are told by how they are written; what leads to them is claimed, too."""
+    for match in pattern.finditer(reading.prompt):
+        if MARK in reading.masked[match.start() : match.end()]:
+            continue
+        start, end = match.span(1 if pattern is _FIGURES else 0)
+        if pattern is _HEADED:
+            run = _TITLE_RUN.match(reading.prompt, match.end())
+            if run is None or MARK in reading.masked[run.start() : run.end()]:
+                continue
+            start, end = run.span()
+        if pattern is _CAPITALS and not _shouted(reading.prompt, match.group()):
+            continue
+        text = reading.prompt[start:end].rstrip(" ,;:-")
+        text = text if re.fullmatch(r"(?:[A-Z]\.)+", text) else text.rstrip(".")
+        reading.take(match.start(), start + len(text), mask=True)
+        found.append(Item("text", text, start, start + len(text)))
+
+
+def _shouted(prompt: str, run: str) -> bool:
+    """Whether a run of capitals is lettering: the rest of the prompt is in small letters, and it is no abbreviation."""
+    small, large = sum(c.islower() for c in prompt), sum(c.isupper() for c in prompt)
+    words = [w for w in re.findall(r"[A-Z]+", run) if w not in _NO_TEXT_IN_CAPITALS]
+    return small > large and bool(words) and (max(map(len, words)) >= LEAST_CAPITALS or len(words) > 1)
 
 
 def find_author(reading: Reading, texts: list[Item]) -> Item | None:
@@ -114,8 +175,10 @@ def _written(reading: Reading, match: re.Match[str]) -> Item | None:
     phrase = reading.masked[start:end]
     article = _ARTICLE.match(phrase)
     quoted = re.match(rf"(?:the\s+|these\s+)?(?:{TEXT_NOUNS})\s+", phrase)
-    if quoted:
-        start += quoted.end()
+    later = list(re.finditer(rf"\s(?:the|these)\s+(?:{TEXT_NOUNS})\s+", phrase))  # "with icing and the words ..."
+    lead = later[-1] if later else quoted
+    if lead:
+        start += lead.end()
     elif article or phrase.split()[0] in NUMBERS or re.fullmatch(rf"(?:{TEXT_NOUNS})", phrase.split()[-1]):
         return None
     return Item("text", reading.prompt[start:end], start, end) if end > start else None
@@ -191,7 +254,9 @@ def _reads(masked: str, match: re.Match[str]) -> bool:
     if next_word and next_word.group() in _READABLE:
         return False
     before = _word_before(masked, match.start())
-    return _carries_text(before) or before in ("should", "must", "would", "will", "to")
+    two = re.search(r"(\w+ \w+)\s*$", masked[: match.start()])
+    carries = _carries_text(before) or bool(two and two.group(1) in PANELS)
+    return carries or before in ("should", "must", "would", "will", "to")
 
 
 def _names(masked: str, match: re.Match[str]) -> bool:
@@ -214,6 +279,9 @@ def _end_of_text(reading: Reading, start: int) -> int:
     prompt, masked = reading.prompt, reading.masked
     line_end = masked.find("\n", start)
     line_end = len(masked) if line_end < 0 else line_end
+    price = _PRICE.match(masked, start)
+    if price:
+        return price.end()
     capitals = _capitals_end(prompt, start, line_end)
     if capitals:
         return capitals

@@ -130,6 +130,42 @@ def test_unquoted_texts(prompt: str, expected: list[str]) -> None:
     assert texts(prompt) == expected
 
 
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("HELP WANTED sign in a shop window", ["HELP WANTED"]),
+        ("a wooden crate with FRAGILE on the side", ["FRAGILE"]),
+        ("a USA map in HD on TV", []),
+        ("a REALLY BIG cat, NO text", []),
+        ("A BIG RED CAT ON A MAT, PLEASE", []),
+        ("an apron with the letter M on it in red", ["M"]),
+        ("please write the number 42 in huge red digits", ["42"]),
+        ("new year card with giant sparkling numbers 2029", ["2029"]),
+        ("a large number of cats", []),
+        ("a price tag reading $19.99 tied to a teddy bear", ["$19.99"]),
+        ("a price tag reading $5 off tied to a teddy bear", ["$5 off"]),
+        ("a ticket for 09.08.2030", ["09.08.2030"]),
+        ("a treasure map on old paper and the label Skull Cove", ["Skull Cove"]),
+        ("restaurant menu cover, marble background, name Olive and Ash, gold lettering", ["Olive and Ash"]),
+        ("a poster with the name of a cat", []),
+        ("a sign that says hello world in front of a robot", ["hello world"]),
+        ("tote bag with a lemon on it and the word squeeze below the lemon", ["squeeze"]),
+        ("draw a birthday cake with white icing and the words congrats Theo written in chocolate", ["congrats Theo"]),
+        ('a poster with the words "Grand Opning", no wait, "Grand Opening"', ["Grand Opening"]),
+        ('a poster with "No" and "Wait"', ["No", "Wait"]),
+    ],
+)
+def test_texts_without_quotes_and_trigger(prompt: str, expected: list[str]) -> None:
+    assert texts(prompt) == expected
+
+
+def test_lettering_in_one_colour_on_another() -> None:
+    found = understand('Logo with just the initials "R.T.", navy on white')
+    assert found.texts[0].colour == hex_of("navy blue") and found.background.colour == hex_of("white")
+    label = understand('A candle label with white type: "No. 9"')
+    assert label.texts[0].colour == hex_of("white")
+
+
 def test_unclosed_quote_takes_the_rest_of_the_line() -> None:
     found = understand('a sign that says "Hello there\non a red background')
     assert [p.text for p in found.texts] == ["Hello there"]
@@ -319,6 +355,38 @@ def test_relations(prompt: str, first: str, relation: str, second: str) -> None:
 
 
 # ---- form of the result
+
+
+def test_between() -> None:
+    several = understand("a yellow school bus between two tall trees")
+    assert several.relations == ((1, "between", 2),)
+    different = understand("a red car between a house and a tree")
+    names = [p.name for p in different.parts]
+    assert {(names[a], names[b]) for a, _, b in different.relations} == {
+        ("house", "car"),
+        ("car", "tree"),
+    }
+    assert all(word == "left of" for _, word, _ in different.relations)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("A beach with two umbrellas", "a seaside promenade"),
+        ("sunset over a desert with two cactuses", "a sunset over hills"),
+        ("a forest with a fox and the words 'GO'", "a forest"),
+        ("a bird over a city street", "a city street"),
+    ],
+)
+def test_places_that_a_prompt_begins_with_or_that_things_are_over(prompt: str, text: str) -> None:
+    assert understand(prompt).background.text == text
+
+
+def test_things_that_are_no_place() -> None:
+    assert objects("several pink clouds over a calm sea") == [("cloud", 4)]
+    assert objects("a house with a red door")[0][0] == "house"
+    assert objects("a trail sign pointing right to Eagle Ridge") == []
+    assert objects("a lemon and a lime below the lemon") == [("lemon", 1), ("lime", 1)]
 
 
 def test_spans_and_order() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pipelines.colours import contrast, to_rgb
+from pipelines.colours import contrast, distance, to_rgb
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import panel_safe_box
 from pipelines.vlad.fonts import default_fonts
@@ -90,3 +90,20 @@ def test_letters_read_on_both_colours_of_a_pattern() -> None:
     assert out.style == "outline" or all(
         contrast(to_rgb(out.colour or ""), c) >= 2.5 for c in ((255,) * 3, (20, 74, 50))
     )
+
+
+def test_colours_that_the_prompt_asks_for_stay_when_boxes_are_settled() -> None:
+    coral = dataclasses.replace(GROUND, colour="#fa7862")
+    white = dataclasses.replace(text(Box(0.2, 0.4, 0.8, 0.6)), colour="#ffffff")
+    asked = settle([coral, white], [], ["", ""], FONTS, fixed=[True, True])
+    assert (asked[0].colour, asked[1].colour) == ("#fa7862", "#ffffff")
+    free = settle([coral, white], [], ["", ""], FONTS)
+    assert contrast(to_rgb(free[1].colour or ""), to_rgb("#fa7862")) >= 4.5
+
+
+def test_a_background_that_nobody_asked_for_gives_way_to_a_coloured_object() -> None:
+    red = dataclasses.replace(GROUND, colour="#cf282d")
+    mug = dataclasses.replace(thing(Box(0.2, 0.2, 0.8, 0.8), "red mug"), colour="#cf282d")
+    assert distance(to_rgb(readable([red, mug], [False, True])[0].colour or ""), to_rgb("#cf282d")) > 140
+    assert readable([red, mug], [True, True])[0].colour == "#cf282d"
+    assert readable([GROUND, mug], [False, True])[0].colour == "#ffffff"

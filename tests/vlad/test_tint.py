@@ -41,3 +41,25 @@ def test_grey_things_can_be_coloured_and_coloured_things_become_grey() -> None:
     assert blue[2] > blue[0] + 40
     grey = np.asarray(tinted(ball((210, 40, 45)), COLOURS["gray"]), int)[25, 25, :3]
     assert grey.max() - grey.min() < 40
+
+
+def test_the_cup_is_coloured_and_not_the_coffee() -> None:
+    cup = np.zeros((40, 40, 4), np.uint8)
+    cup[4:36, 4:36] = (222, 214, 236, 255)
+    cup[12:26, 12:26, :3] = (112, 70, 50)  # a fifth of it, the only colourful part
+    out = np.asarray(tinted(Image.fromarray(cup, "RGBA"), COLOURS["red"]))
+    assert name_of(tuple(int(v) for v in out[6, 6, :3])) in ("red", "coral")
+    assert np.array_equal(out[18, 18], cup[18, 18])
+
+
+def test_what_has_the_hue_but_is_much_too_light_is_made_darker() -> None:
+    tan, brown = ball((236, 150, 90)), COLOURS["brown"]
+    out = np.asarray(tinted(tan, brown), int)[25, 25, :3]
+    assert out.sum() < 0.7 * np.asarray(tan, int)[25, 25, :3].sum()
+
+
+def test_what_is_dark_stays_when_it_is_to_be_dark() -> None:
+    black = ball((24, 22, 30))
+    black.paste((52, 40, 44, 255), (20, 20, 30, 30))
+    dark = Image.fromarray(np.asarray(black)[13:35, 5:35].copy(), "RGBA")
+    assert tinted(dark, COLOURS["black"]).tobytes() == dark.tobytes()
