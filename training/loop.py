@@ -27,7 +27,7 @@ class RunConfig:
     """How long and how fast a stage trains.
 
     Attributes:
-        steps: optimiser steps of the whole run (the learning rate follows them).
+        steps: optimiser steps of the whole run (the learning rate follows them, or `minutes` where they end first).
         batch: samples per step.
         lr: peak learning rate, reached after `warmup` steps; falls by a cosine to a twentieth.
         minutes: stop (and save) after this time even if steps are left; None = no limit.
@@ -64,11 +64,16 @@ class Stage(Protocol):
     def save(self, model: Any, folder: Path) -> None: ...
 
 
-def learning_rate(step: int, config: RunConfig) -> float:
-    """Linear warm-up, then a cosine from 1 to 0.05 of the peak; returns the factor."""
+def learning_rate(step: int, config: RunConfig, seconds: float = 0.0) -> float:
+    """Linear warm-up, then a cosine from 1 to 0.05 of the peak; returns the factor.
+
+    A run that has taken `seconds` and is limited to some minutes is as far as the further one of steps and time says,
+    so that the rate has fallen when it stops.
+    """
     if step < config.warmup:
         return (step + 1) / config.warmup
-    t = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
+    t = (step - config.warmup) / max(1, config.steps - config.warmup)
+    t = min(1.0, max(t, seconds / (60 * config.minutes) if config.minutes else 0.0))
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * t))
 
 
@@ -161,10 +166,14 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     params = [p for p in model.parameters() if p.requires_grad]
     groups = parameter_groups(model, config.lr, getattr(stage, "rates", {}))
     optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: learning_rate(s, config))
+    tracked = _Counter()
+
+    def factor(step: int) -> float:
+        return learning_rate(step, config, tracked.seconds)
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
     optimiser = accelerator.prepare(optimiser)
     average = Average(model, config.ema) if config.ema else None
-    tracked = _Counter()
     accelerator.register_for_checkpointing(Learned(model), tracked, schedule, *([average] if average else []))
     state = out / "state"
     if state.exists():
@@ -183,11 +192,11 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
         elapsed = mean_over_processes(params, time.time() - started, accelerator.num_processes)
         accelerator.clip_grad_norm_(params, config.clip)
         optimiser.step()
+        tracked.step, tracked.seconds = step + 1, seen + elapsed
         schedule.step()
         optimiser.zero_grad()
         if average:
             average.update(model)
-        tracked.step, tracked.seconds = step + 1, seen + elapsed
         parts = {"loss": float(loss.detach()), **parts}
         running = {k: 0.95 * running.get(k, v) + 0.05 * v for k, v in parts.items()}
         late = config.minutes is not None and tracked.seconds > 60 * config.minutes

@@ -1,9 +1,9 @@
-"""Stage 3b: the vision tower, and what t reads off the composed tokens, to L_align (eq. (3)).
+"""Stage 3b: the vision tower, and the projection of the composed tokens beside it, to L_align (eq. (3)).
 
 `python -m training.vision --posters DIR ... --out DIR`. Stage 3 spends its time in the text encoder; with the composed
 tokens locked (after LiT, arXiv 2111.07991) they are computed once, and the same minutes show the tower ten times the
-pictures in batches three times as large. The layout generator and the denoiser read the tokens and not t, so no other
-part has to be trained again.
+pictures in batches three times as large. The layout generator and the denoiser read the tokens and t, which stay, so no
+other part has to be trained again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from training.posters import Posters, load_posters, training_fonts
 SORTS = ("prompts", "captions")
 CAPTIONS = 0.25  # share of pictures that are told by their caption and not by their prompt
 CHUNK = 256  # posters whose texts are embedded at once
-HEADS = 4  # of the attention through which t reads the composed tokens
+HEADS = 4  # of the attention through which the composed tokens are read
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, warmup=1, eval_every=2, save_every=2, precision="no"),
     "cpu": RunConfig(
@@ -43,13 +43,13 @@ CONFIGS = {
 
 
 class Aligned(nn.Module):
-    """What learns: tower, what t reads off the composed tokens, and the logarithm of the temperature of eq. (3)."""
+    """What learns: the tower, the projection of the composed tokens, the logarithm of the temperature of eq. (3)."""
 
     def __init__(self, vision: VisionEncoder, ccm: CCM) -> None:
         super().__init__()
         self.vision, self.ccm = vision, ccm.train()
         for name, p in ccm.named_parameters():
-            p.requires_grad_(name.startswith(("reading.", "pool.")))
+            p.requires_grad_(name.startswith(("reading.", "project.")))
         self.log_temperature = nn.Parameter(torch.tensor(math.log(0.05)))
 
 
@@ -115,13 +115,13 @@ class VisionStage:
     def loss(self, model: Any, batch: dict[str, Tensor], generator: torch.Generator):
         b = {k: v.to(self.device) for k, v in batch.items()}
         temperature = model.log_temperature.exp().clamp(0.01, 1)
-        t = model.ccm.summary(b["tokens"], b["keep"])
+        t = model.ccm.aligned(b["tokens"], b["keep"])
         return alignment_loss(t, model.vision(b["images"]), temperature), {"temperature": float(temperature.detach())}
 
     def evaluate(self, model: Any) -> dict[str, float]:
         images = [from_uint8(part).to(self.device) for part in self.test_images.split(64)]
         v = nn.functional.normalize(torch.cat([model.vision(x).float() for x in images]), dim=-1)
-        t = model.ccm.summary(self.test.tokens.to(self.device), self.test.keep.to(self.device)).float()
+        t = model.ccm.aligned(self.test.tokens.to(self.device), self.test.keep.to(self.device)).float()
         cosine = nn.functional.normalize(t, dim=-1) @ v.T
         at = torch.arange(len(t), device=t.device)
         to_image, to_text = (float((cosine.argmax(axis) == at).float().mean()) for axis in (1, 0))
@@ -138,7 +138,7 @@ class VisionStage:
 
 
 class Composed:
-    """Composed tokens (N, 1 + M, d) as `CCM.summary` takes them, with `keep` (N, 1 + M).
+    """Composed tokens (N, 1 + M, d) as `CCM.aligned` takes them, with `keep` (N, 1 + M).
 
     Args:
         both: (N, 2 + M, d) of `Texts.of`. mask: (N, M) bool, where there is an element. alone: (N, 1) bool, True where
@@ -199,13 +199,14 @@ def said(posters: Posters) -> dict[str, list[str]]:
 
 
 def gathering(weights: Path) -> CCM:
-    """The trained CCM whose t reads all composed tokens; new weights start at what it was."""
+    """The trained CCM, which reads all composed tokens; new weights start at its t."""
     config = part_config(weights / "ccm")
     trained = load_part("ccm", weights)
     if config.get("gather"):
         return trained
     ccm = CCM(**{**config, "gather": HEADS})
     ccm.load_state_dict({**ccm.state_dict(), **trained.state_dict()})
+    ccm.project.load_state_dict(ccm.pool.state_dict())
     return ccm
 
 

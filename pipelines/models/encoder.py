@@ -93,7 +93,8 @@ class CCM(ModelMixin, ConfigMixin):
         text_width: D of t_g and t_i.
         width: size of the composed tokens and of the aligned space.
         kinds: number of element kinds (background, panel, object, text).
-        gather: heads of the attention through which t reads all composed tokens; 0 = t is the global token's alone.
+        gather: heads of the attention through which all composed tokens are read into the space of eq. (3); 0 = t
+        itself is compared with pictures.
     """
 
     @register_to_config
@@ -117,13 +118,20 @@ class CCM(ModelMixin, ConfigMixin):
         )
         self.mixer = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)
-        if gather:
-            self.reading = Gather(width, gather)
         self.pool = nn.Linear(width, width)
+        if gather:
+            self.reading, self.project = Gather(width, gather), nn.Linear(width, width)
 
-    def summary(self, tokens: Tensor, keep: Tensor) -> Tensor:
-        """t (B, width) of composed tokens (B, 1 + M, width); keep (B, 1 + M) bool, True where there is a token."""
-        return self.pool(self.reading(tokens, keep) if self.config.gather else tokens[:, 0])
+    def aligned(self, tokens: Tensor, keep: Tensor) -> Tensor:
+        """What eq. (3) compares with v, as CLIP projects what it has pooled; t, which guides, stays as it is.
+
+        Args:
+            tokens: composed, (B, 1 + M, width). keep: (B, 1 + M) bool, True where there is a token.
+
+        Returns:
+            (B, width).
+        """
+        return self.project(self.reading(tokens, keep)) if self.config.gather else self.pool(tokens[:, 0])
 
     def forward(self, t_g: Tensor, t_i: Tensor, kinds: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Compose.
@@ -141,7 +149,7 @@ class CCM(ModelMixin, ConfigMixin):
         x = torch.cat([self.global_in(t_g)[:, None], local], 1)  # (B, 1 + M, width)
         keep = torch.cat([torch.ones_like(mask[:, :1]), mask], 1)
         x = self.norm(self.mixer(x, src_key_padding_mask=~keep)) * keep[..., None]
-        return x, self.summary(x, keep)
+        return x, self.pool(x[:, 0])
 
 
 class StemmedPatches(nn.Module):

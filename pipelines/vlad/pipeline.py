@@ -337,9 +337,9 @@ class VladPipeline:
 
     @torch.inference_mode()
     def similarity(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> np.ndarray:
-        """Cosine similarity of composed prompts t and images v, eq. (3)'s space: (P, N) float32."""
+        """Cosine similarity of composed prompts and images v in the space of eq. (3): (P, N) float32."""
         elements = [[w.element for w in make_plan(self.understand(text)).wishes] for text in prompts]
-        rows = [self._compose(text, parts, True)[1] for text, parts in zip(prompts, elements, strict=True)]
+        rows = [self._aligned([text], [parts]) for text, parts in zip(prompts, elements, strict=True)]
         with self.cache.use("vlad.vision") as (vision,):
             columns = [vision(to_batch([image]).to(_device(vision))) for image in images]
         return _unit(torch.cat(rows)) @ _unit(torch.cat(columns)).T
@@ -373,8 +373,14 @@ class VladPipeline:
 
     @torch.inference_mode()
     def _composed(self, layouts: Sequence[Layout]) -> np.ndarray:
-        """t of layouts with equally many elements, of length 1: (P, d) float32."""
-        return _unit(self._compose_all([x.prompt for x in layouts], [x.elements for x in layouts], True)[1])
+        """Prompts of layouts with equally many elements in the aligned space, of length 1: (P, d) float32."""
+        return _unit(self._aligned([x.prompt for x in layouts], [x.elements for x in layouts]))
+
+    def _aligned(self, prompts: Sequence[str], elements: Sequence[Sequence[Element]]) -> Tensor:
+        """What eq. (3) compares with pictures, of B prompts with M elements each: (B, d)."""
+        tokens, _ = self._compose_all(prompts, elements, True)
+        with self.cache.use("vlad.ccm") as (ccm,):
+            return ccm.aligned(tokens, torch.ones_like(tokens[..., 0], dtype=torch.bool))
 
 
 def _device(model: nn.Module) -> torch.device:
