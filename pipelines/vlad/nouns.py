@@ -455,6 +455,9 @@ EXTRA_ALIASES = {
     "cyclist": "person biking", "swimmer": "person swimming",
 }  # fmt: skip
 
+# Things by themselves, adjectives before others.
+SHAPES = frozenset(_words("square circle triangle disc sphere"))
+
 # Lexicon words that are more often something else; they need an article, a number, an adjective or a list around them.
 AMBIGUOUS_OBJECTS = frozenset(
     _words("""

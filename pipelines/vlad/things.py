@@ -27,6 +27,7 @@ from pipelines.vlad.nouns import (
     PANELS,
     PATTERNS,
     PLACES,
+    SHAPES,
     SIZES,
     STOP_WORDS,
     THING_WORDS,
@@ -179,6 +180,9 @@ def _read_panel(
     colour = colours[0] if colours else None
     start, end = reading.words[i].start, reading.words[i + n - 1].end
     reading.take(reading.words[first].start, end)
+    signs = any(reading.low[d[0] : d[1]].endswith(noun) for d in things.documents)
+    if signs and first and reading.words[first - 1].text == "the":
+        return  # "a neon sign ..., the sign reads"
     if shape == "book" and any(item.kind == "panel" and item.style == shape for item in things.items):
         return  # "a book cover for a novel"
     if not shape:
@@ -206,13 +210,16 @@ def _read_object(
     if n == 1 and _is_colour_here(reading, i):
         return
     after = i + n
+    if n == 1 and words[i] in SHAPES and reading.joined(i) and words[after] not in STOP_WORDS:
+        return  # "a square red kite"
     if _proper(reading, i, after):
         reading.take(reading.words[i].start, reading.words[after].end)
         return
     if reading.free(after) and reading.joined(after - 1):
         if not name.plural and (_modifies(reading, after) or _panel_at(reading, after)):
             hint = Item("object", name.singular, reading.words[i].start, reading.words[after - 1].end, name=name.object)
-            things.hints.append(hint)
+            if words[after] not in ("number", "numbers"):
+                things.hints.append(hint)
             reading.take(hint.start, hint.end)
             return
         if not name.plural and lexicon.longest(words, after) and words[after] not in AMBIGUOUS_OBJECTS:

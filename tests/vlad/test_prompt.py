@@ -387,6 +387,9 @@ def test_things_that_are_no_place() -> None:
     assert objects("a house with a red door")[0][0] == "house"
     assert objects("a trail sign pointing right to Eagle Ridge") == []
     assert objects("a lemon and a lime below the lemon") == [("lemon", 1), ("lime", 1)]
+    assert objects("a square red kite") == [("kite", 1)]
+    assert objects("a card with the phone number '555-0148'") == []
+    assert panels("a neon sign on a brick wall, the sign reads OPEN LATE") == []
 
 
 def test_spans_and_order() -> None:
