@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import importlib
 import os
+import runpy
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "sketch": {"gpu": "--minutes 2.5"},
     "align": {"gpu": "--minutes 2.5"},
     "tlg": {"gpu": "--minutes 1"},
-    "vfe": {"cpu": "--limit 10000", "gpu": "--minutes 3.5 --limit 40000"},
+    "vfe": {"cpu": "--limit 10000", "gpu": "--minutes 3.5 --limit 30000"},
     "vision": {"cpu": "--steps 800 --lr 5e-4", "gpu": "--minutes 2"},
     "vq": {"gpu": "--minutes 1.5"},
     "letters": {"cpu": "--steps 5600", "gpu": "--minutes 3"},
@@ -86,8 +87,8 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
     """All steps in an order in which they can be run one after the other.
 
     Args:
-        config: one of CONFIGS. out: folder of runs and checkpoints. data: folder of the data sets. assets: asset cache
-        that is there; None builds the default one.
+        config: one of CONFIGS. out: folder of runs and checkpoints. data: folder of the data sets; where it has the
+        sources of photographs they are not fetched again. assets: asset cache that is there; None builds the default.
     """
     found: list[Step] = []
     vlad, vlsa = out / "checkpoints" / "vlad-mini", out / "checkpoints" / "vlsa-mini"
@@ -111,6 +112,7 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
 
     if assets is None:
         add("assets", "", "data.build_assets")
+    if config != "smoke" and not (data / "photo-sources" / "sources.json").exists():
         add("photo-sources", "assets", "data.build_photos", "--out", data / "photo-sources")
     workers = ("--workers", str(os.cpu_count() or 1 if config != "smoke" else 1))
     for name, module, seed, split in (
@@ -119,7 +121,7 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
     ):  # fmt: skip
         add(name, "assets", f"data.{module}", f"--n {amounts[name]} --seed {seed} --split {split}",
             "--out", data / name, *workers, *kept)  # fmt: skip
-    sources = () if assets else ("--sources", data / "photo-sources")
+    sources = () if config == "smoke" else ("--sources", data / "photo-sources")
     add("photos", "assets photo-sources", "data.photos", f"--n {amounts['photos']} --seed 3 --split train",
         "--out", data / "photos", *sources, *kept)  # fmt: skip
     add("marks", "posters held-out pages shelves photos", "vlsa_data", "--data", *sets.values(), held_out, *kept)
@@ -133,7 +135,7 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
     publish("sketch", ["sketch"], vlad)
     stage("tlg", "align-publish", "tlg", *drawn, assets_too=True)
     publish("tlg", ["tlg"], vlad)
-    stage("vfe", "sketch-publish tlg-publish", "vfe", *drawn, assets_too=True)
+    stage("vfe", "sketch-publish tlg-publish", "vfe", *drawn, *workers, assets_too=True)
     publish("vfe", ["vfe"], vlad)
 
     many = ("--posters", sets["posters"], sets["pages"], sets["shelves"], "--held-out", held_out)
@@ -211,7 +213,9 @@ def called(step: Step, folder: Path) -> int:
     del folder
     before, sys.argv = sys.argv, [step.module, *step.arguments]
     try:
-        importlib.import_module(step.module).main()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # modules that others have imported already
+            runpy.run_module(step.module, run_name="__main__")
     finally:
         sys.argv = before
     return 0
@@ -256,9 +260,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     p.add_argument("--jobs", type=int, help="steps at a time")
     p.add_argument("--list", action="store_true", help="print the commands and run nothing")
     args = p.parse_args(arguments)
-    assets = args.assets
-    if assets is None and (default_path() / "objects.json").exists() and args.config == "smoke":
-        assets = default_path()
+    there = (default_path() / "objects.json").exists()
+    assets = args.assets or (default_path() if there else None)
     todo = steps(args.config, args.out, args.data, assets)
     if args.list:
         print("\n".join(s.command for s in todo))

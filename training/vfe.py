@@ -6,12 +6,18 @@ tokens are computed once; then the denoiser learns truth from noised truth, canv
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pipelines.config import MINILM
@@ -55,8 +61,10 @@ class Latents:
 
 
 @torch.no_grad()
-def encode_posters(posters: Posters, weights: Path, fonts: FontBook) -> Latents:
-    """Run the frozen earlier stages over all posters, on the device that training uses."""
+def encode_posters(posters: Posters, weights: Path, fonts: FontBook, workers: int = 1) -> Latents:
+    """Run the frozen earlier stages over all posters, on the device that training uses; `workers` processes draw the
+    canvases.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     autoencoder = load_part("autoencoder", weights).to(device, memory_format=torch.channels_last)
     encoder, ccm = load_encoder(weights).to(device), load_part("ccm", weights).to(device)
@@ -66,10 +74,10 @@ def encode_posters(posters: Posters, weights: Path, fonts: FontBook) -> Latents:
     names = sorted({phrase for phrase, _, _ in sketcher.missing(posters.layouts)})
     sketcher.prepare(posters.layouts, dict(zip(names, embed_phrases(encoder, tokenizer, names), strict=True)))
     rows: dict[str, list[Tensor]] = {k: [] for k in Latents.__dataclass_fields__}
-    for i in range(0, len(posters), 32):
-        span = slice(i, min(i + 32, len(posters)))
+    spans = [slice(i, min(i + 32, len(posters))) for i in range(0, len(posters), 32)]
+    plans = ([(x, *sketcher.pictures(x)) for x in posters.layouts[span]] for span in spans)
+    for span, canvases in zip(spans, drawn(plans, fonts, workers), strict=True):
         with torch.autocast(device, torch.bfloat16):
-            canvases = [draw_canvas(x, *sketcher.pictures(x), fonts=fonts) for x in posters.layouts[span]]
             rows["truth"].append(autoencoder.encode(from_uint8(posters.images[span]).to(device)).half().cpu())
             rows["canvas"].append(autoencoder.encode(to_batch(canvases).to(device)).half().cpu())
             ids, mask = tokens_of(tokenizer, posters.prompts[span])
@@ -81,6 +89,28 @@ def encode_posters(posters: Posters, weights: Path, fonts: FontBook) -> Latents:
             rows[f"{key}t"].append(t.half().cpu())
         rows["cover"].append(torch.stack([padded_cover(x.elements) for x in posters.layouts[span]]))
     return Latents(**{k: torch.cat(v) for k, v in rows.items()})
+
+
+def drawn(plans: Iterator[list[tuple[Any, ...]]], fonts: FontBook, workers: int) -> Iterator[list[Image.Image]]:
+    """Canvases of lists of (layout, sketches, view), in their order; a few lists ahead where there are several
+    processes.
+    """
+    draw = partial(_canvases, fonts=fonts)
+    if workers < 2:
+        yield from map(draw, plans)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        ahead: deque[Future[list[Image.Image]]] = deque()
+        for plan in plans:
+            ahead.append(pool.submit(draw, plan))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _canvases(plan: list[tuple[Any, ...]], fonts: FontBook) -> list[Image.Image]:
+    return [draw_canvas(layout, objects, view, fonts=fonts) for layout, objects, view in plan]
 
 
 def padded_cover(elements: tuple, size: int = 32) -> Tensor:
@@ -157,6 +187,7 @@ def main() -> None:
     p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
     p.add_argument("--assets", type=Path)
     p.add_argument("--limit", type=int, help="use only so many posters")
+    p.add_argument("--workers", type=int, default=1, help="processes that draw canvases")
     args = p.parse_args()
     fonts = training_fonts(args.assets)
     test = load_posters(args.held_out, fonts, 32)
@@ -165,7 +196,7 @@ def main() -> None:
         cached = args.out / f"latents-{name}.pt"
         if not cached.exists():
             args.out.mkdir(parents=True, exist_ok=True)
-            torch.save(encode_posters(posters, args.weights, fonts).__dict__, cached)
+            torch.save(encode_posters(posters, args.weights, fonts, args.workers).__dict__, cached)
         latents.append(Latents(**torch.load(cached, mmap=True)))
     small = {"layers": 1, "heads": 2, "head_dim": 16} if args.config == "smoke" else {}
     decoder = load_part("autoencoder", args.weights)

@@ -128,7 +128,7 @@ ROWS = {
 }
 
 SMOKE_SIZES: dict[str, dict[str, Any]] = {
-    "vision": {"width": 32, "layers": 1, "heads": 2, "out": 8, "stem": 8, "reader": 16},
+    "vision": {"width": 32, "layers": 1, "heads": 2, "out": 32, "stem": 8, "reader": 16},
     "perceiver": {"width": 32, "heads": 4},
     "epigone": {"rank": 4},
     "preview": {"channels": 4, "hidden": 8, "blocks": 1},

@@ -87,7 +87,7 @@ def main() -> None:
     p.add_argument("--photos", type=Path, help="folder of training.data.photos")
     args = p.parse_args()
     smoke = args.config == "smoke"
-    sizes: dict[str, Any] = {"codes": 16, "fine": 16, "coarse": 16} if smoke else {}
+    sizes: dict[str, Any] = {"fine": 16, "coarse": 16} if smoke else {}
     stage = VQStage(args.data, args.held_out, args.photos, None if smoke else args.weights, **sizes)
     fit(stage, chosen(CONFIGS, args), args.out)
 

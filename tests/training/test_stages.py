@@ -205,3 +205,10 @@ def test_enhancer_stage_resumes_to_the_same_weights(tmp_path: Path, posters: Pat
     fit(stage(), config, tmp_path / "broken")
     a, b = (load_part("vfe", tmp_path / name).state_dict() for name in ("whole", "broken"))
     assert all(torch.equal(a[n], b[n]) for n in a)
+
+
+def test_canvases_of_several_processes_are_those_of_one(posters: Path) -> None:
+    layouts = load_posters(posters, default_fonts()).layouts
+    plans = [[(layout, {}, None) for layout in part] for part in (layouts[:3], layouts[3:4])]
+    one, two = ([p for part in vfe.drawn(iter(plans), default_fonts(), n) for p in part] for n in (1, 2))
+    assert len(one) == 4 and all(a.tobytes() == b.tobytes() for a, b in zip(one, two, strict=True))

