@@ -44,13 +44,13 @@ _WORDS = re.compile(
 _COLON = re.compile(r"\b([\w']+)\s?:\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
 _WRITTEN = re.compile(
-    r"\bwith\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+(?:written|printed|painted|lettered|spelled|spelt|engraved|"
+    r"\b(?:with|has|have|having)\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+(?:written|printed|painted|lettered|spelled|spelt|engraved|"
     r"embroidered|carved|inscribed|iced|stitched|stamped|stencill?ed|etched|burned|typed)(?=\s+(?:on|in|across|at|above|below|over|out|onto|along)\b|\s*$)"
 )
 _NUMERAL = r"[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
 _FIGURES = re.compile(
-    r"\b(?:the\s+)?(?:letters?|numbers?|numerals?|digits?|initials|monogram|figures?|year|score)\s+"
-    rf"({_NUMERAL})(?![\w'’]|\.\d)"
+    r"\b(?:the\s+)?(?:letters?|numbers?|numerals?|digits?|initials|monogram|figures?|year|score|price)\s+"
+    rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d)"
 )
 _BARE_FIGURES = re.compile(
     r"(?<![\w$€£.])(?:[$€£]\s?\d[\d,]*(?:\.\d+)?|\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d\d))(?![\w%]|\.\d)"
@@ -58,12 +58,16 @@ _BARE_FIGURES = re.compile(
 _PRICE = re.compile(r"(?:only )?[$€£]\s?\d[\d,]*(?:\.\d+)?(?: (?:off|each|only|per \w+|a \w+|or less|and up)\b)?")
 _HEADED = re.compile(
     r"\b(?:(?:band |brand |company |place )?name|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
-    r"month)\s+"
+    r"month|date|(?:the )?author:?)\s+"
     r"(?=[A-ZÀ-Þ][\w'’])"
 )
 _TITLE_RUN = re.compile(
     r"[A-ZÀ-Þ0-9][\w'’.&-]*(?:\s+(?:(?:and|of|the|in|on|for|a|to|at|with|&|de|la)\s+){0,2}[A-ZÀ-Þ0-9][\w'’&-]*)*[!?]?"
 )
+_WITH_TITLE = re.compile(
+    r"\bwith\s+(?=(?:[A-Z][\w'’]*\s+){1,6}[A-Z][\w'’!?]*\s+(?:at|on|in|across|along|over|above|below)\s+(?:the|it|top|a|an)\b)"
+)
+_THEN = re.compile(r"\s*,\s*(?:and\s+)?then\s+(?=[A-Z0-9])")
 _CAPITALS = re.compile(
     r"(?<![\w'’])[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:.%]*|A|I))*[!?]?(?![\w'’])"
 )
@@ -94,7 +98,9 @@ _STOP = re.compile(
     r"|for\s+an?\b"
     rf"|(?:at|to|in|near|along)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
     r"|(?:wearing|holding|riding|standing|sitting|flying)\b"
-    rf"|(?:written|printed|painted|lettered|engraved|embroidered)\s+(?:on|in|across|at|above|below|over|out)\b"
+    r"|up\s+top\b"
+    rf"|(?:written|printed|painted|lettered|engraved|embroidered)\s+(?:on|in|across|at|above|below|over|out|under|"
+    rf"underneath|beneath|inside)\b"
     rf"|in\s+{MARK}|{MARK})"
 )
 _AND_THING = re.compile(rf"(?:and|with|plus)\s+(?:(the|{_COUNT})\s+)?")
@@ -125,8 +131,27 @@ def find_unquoted(reading: Reading) -> list[Item]:
             if item:
                 reading.take(item.start, item.end, mask=True)
                 found.append(item)
-    for pattern in (_HEADED, _CAPITALS, _BARE_FIGURES):
+                found += _further(reading, pattern, item)
+    for pattern in (_HEADED, _WITH_TITLE, _CAPITALS, _BARE_FIGURES):
         _in_capitals_or_figures(reading, pattern, found)
+    return found
+
+
+def _further(reading: Reading, pattern: re.Pattern[str], item: Item) -> list[Item]:
+    """ "It says Yard Sale at the top, then Saturday 9 AM, then 12 Maple Street"."""
+    found: list[Item] = []
+    while pattern is _SAYS:
+        clause = re.compile(r"[^,.;\n\x01]*").match(reading.masked, item.end)
+        then = _THEN.match(reading.prompt, clause.end() if clause else item.end)
+        if then is None or MARK in reading.masked[then.start() : then.end() + 1]:
+            break
+        end = _end_of_text(reading, then.end())
+        text = reading.prompt[then.end() : end].rstrip(" ,;:.-")
+        if not text:
+            break
+        item = Item("text", text, then.end(), then.end() + len(text))
+        reading.take(item.start, item.end, mask=True)
+        found.append(item)
     return found
 
 
@@ -136,9 +161,10 @@ def _in_capitals_or_figures(reading: Reading, pattern: re.Pattern[str], found: l
         if MARK in reading.masked[match.start() : match.end()]:
             continue
         start, end = match.span(1 if pattern is _FIGURES else 0)
-        if pattern is _HEADED:
+        if pattern in (_HEADED, _WITH_TITLE):
             run = _TITLE_RUN.match(reading.prompt, match.end())
-            if run is None or MARK in reading.masked[run.start() : run.end()]:
+            thing = run is not None and default_lexicon().get(run.group().lower()) is not None
+            if run is None or thing or MARK in reading.masked[run.start() : run.end()]:
                 continue
             start, end = run.span()
         if pattern is _CAPITALS and not _shouted(reading.prompt, match.group()):

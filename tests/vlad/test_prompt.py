@@ -153,6 +153,17 @@ def test_unquoted_texts(prompt: str, expected: list[str]) -> None:
         ("draw a birthday cake with white icing and the words congrats Theo written in chocolate", ["congrats Theo"]),
         ('a poster with the words "Grand Opning", no wait, "Grand Opening"', ["Grand Opening"]),
         ('a poster with "No" and "Wait"', ["No", "Wait"]),
+        ("a road sign with a deer on it and the words Slow Down written underneath", ["Slow Down"]),
+        ("a mug that has World's Okayest Gardener printed on it, beside a plant", ["World's Okayest Gardener"]),
+        ("a lemonade poster with the price 50¢ in the corner", ["50¢"]),
+        ("a wedding invitation with the date June 14 below", ["June 14"]),
+        ("a book cover, title: A Small Garden, author: Ivy Vale", ["A Small Garden", "Ivy Vale"]),
+        ("a snowman, with Merry Christmas at the top in red", ["Merry Christmas"]),
+        ("a card with Santa Claus on the left", []),
+        (
+            "A flyer. It needs to say Yard Sale up top, then Saturday 9 AM, then 12 Maple Street at the very bottom.",
+            ["Yard Sale", "Saturday 9 AM", "12 Maple Street"],
+        ),
     ],
 )
 def test_texts_without_quotes_and_trigger(prompt: str, expected: list[str]) -> None:
