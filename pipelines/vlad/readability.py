@@ -97,20 +97,25 @@ def grounded(elements: Sequence[Element], fixed: Sequence[bool], choices: Choice
 
 
 def _yield_to_objects(elements: list[Element], fixed: Sequence[bool], choices: Choices) -> None:
-    """A background whose colour nobody has asked for gives way to objects whose colour is asked for."""
-    at = next((i for i, e in enumerate(elements) if e.kind == "background"), None)
-    if at is None or fixed[at] or elements[at].style in PICTURED or elements[at].colour is None:
-        return
-    asked = [to_rgb(e.colour) for e, f in zip(elements, fixed, strict=True) if f and e.kind == "object" and e.colour]
-    own = to_rgb(elements[at].colour or "#ffffff")
-    if all(distance(own, c) >= ALIKE for c in asked):
-        return
-    letters = [to_rgb(e.colour) for e, f in zip(elements, fixed, strict=True) if f and e.kind == "text" and e.colour]
-    good = [c for c in choices.colours["background"] if all(distance(c, o) >= DISTINCT for o in asked)]
-    good = [c for c in good if all(contrast(c, o) >= READABLE for o in letters)] or good
-    if good:
-        colour = min(good, key=lambda c: distance(c, own))
-        elements[at] = dataclasses.replace(elements[at], colour=to_hex(colour), accent=None)
+    """Grounds whose colour nobody has asked for give way to objects whose colour is asked for."""
+    standing: dict[int, list[RGB]] = {}
+    for e, asked in zip(elements, fixed, strict=True):
+        ground = behind(e, elements) if asked and e.kind == "object" and e.colour else None
+        if ground is not None and ground.colour and ground.style not in PICTURED:
+            standing.setdefault(elements.index(ground), []).append(to_rgb(e.colour or ""))
+    for at, colours in standing.items():
+        ground = elements[at]
+        own = to_rgb(ground.colour or "#ffffff")
+        if fixed[at] or all(distance(own, c) >= ALIKE for c in colours):
+            continue
+        letters = [
+            to_rgb(e.colour) for e, f in zip(elements, fixed, strict=True) if f and e.kind == "text" and e.colour
+        ]
+        good = [c for c in choices.colours[ground.kind] if all(distance(c, o) >= DISTINCT for o in colours)]
+        good = [c for c in good if all(contrast(c, o) >= READABLE for o in letters)] or good
+        if good:
+            colour = min(good, key=lambda c: distance(c, own))
+            elements[at] = dataclasses.replace(ground, colour=to_hex(colour), accent=None)
 
 
 def _yield_to_letters(elements: list[Element], fixed: Sequence[bool], choices: Choices) -> None:

@@ -209,7 +209,8 @@ def _description_start(reading: Reading, i: int) -> int:
     while first > 0 and i - first < 7 and reading.joined(first - 1):
         word = reading.words[first - 1].text
         joins = word == "and" and first > 1 and _tints(reading.words[first - 2].text) and reading.joined(first - 2)
-        if word in STOP_WORDS and not joins:
+        off = word == "off" and reading.words[first].text == "white"
+        if word in STOP_WORDS and not joins and not off:
             break
         first -= 1
     return first
@@ -328,6 +329,7 @@ def _photographed(reading: Reading) -> list[Item]:
     return found
 
 
+_FLAT = ("floor", "wall", "surface", "ground", "page", "sheet", "paper", "card", "cardboard")
 _GOES_ON = re.compile(r"\s*(?:$|[,.]|(?:with|and|above|over|at|under|behind|in|full|during|where|seen)\b)")
 
 
@@ -345,7 +347,7 @@ def _opening(reading: Reading) -> list[Item]:
     if place is None or _weak(reading, place):
         return []
     name = next(k for k in range(i, place[1]) if reading.run(k, place[1] - k) in PLACES)
-    if any(_counts(w.text) for w in reading.words[i:name]):
+    if any(_counts(w.text) for w in reading.words[i:name]) or reading.run(name, place[1] - name) in PANELS:
         return []
     if not _GOES_ON.match(reading.masked, reading.words[place[1] - 1].end):
         return []
@@ -395,7 +397,7 @@ def _too_bare(reading: Reading, place: tuple[int, int, tuple[str, str, str]]) ->
 
 
 def _coloured(reading: Reading) -> list[Item]:
-    """ "on navy blue", "against white": a colour that no noun follows."""
+    """ "on navy blue", "against white", "on a white floor": a colour that no thing follows."""
     found = []
     for i in reading.indices():
         if reading.words[i].text not in ("on", "against", "over") or not reading.joined(i):
@@ -405,7 +407,8 @@ def _coloured(reading: Reading) -> list[Item]:
             first += 1
         for n in (4, 3, 2, 1):
             value = colour_hex(reading.run(first, n)) if reading.run(first, n) else None
-            if value and not _continues(reading, first + n):
+            flat = reading.free(first + n) and reading.words[first + n].text in _FLAT
+            if value and (flat or not _continues(reading, first + n)):
                 reading.take(reading.words[i].start, reading.words[first + n - 1].end)
                 span = reading.words[first].start, reading.words[first + n - 1].end
                 found.append(Item("background", "", *span, colour=value, style="plain"))

@@ -387,10 +387,23 @@ def test_between() -> None:
         ("sunset over a desert with two cactuses", "a sunset over hills"),
         ("a forest with a fox and the words 'GO'", "a forest"),
         ("a bird over a city street", "a city street"),
+        ("A chalkboard in a classroom", "a bright room"),
     ],
 )
 def test_places_that_a_prompt_begins_with_or_that_things_are_over(prompt: str, text: str) -> None:
     assert understand(prompt).background.text == text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "colour"),
+    [
+        ("'Hi' on off-white paper", "cream"),
+        ("a cat on an off-white background", "cream"),
+        ("the word 'SHADOW' on a white floor", "white"),
+    ],
+)
+def test_grounds_in_one_colour(prompt: str, colour: str) -> None:
+    assert understand(prompt).background.colour == hex_of(colour)
 
 
 def test_things_that_are_no_place() -> None:

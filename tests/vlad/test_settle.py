@@ -107,3 +107,11 @@ def test_a_background_that_nobody_asked_for_gives_way_to_a_coloured_object() -> 
     assert distance(to_rgb(readable([red, mug], [False, True])[0].colour or ""), to_rgb("#cf282d")) > 140
     assert readable([red, mug], [True, True])[0].colour == "#cf282d"
     assert readable([GROUND, mug], [False, True])[0].colour == "#ffffff"
+
+
+def test_a_panel_gives_way_to_an_object_that_stands_on_it() -> None:
+    yellow = Element("panel", Box(0.1, 0.1, 0.9, 0.9), text="label", style="rounded", colour="#fcd03a")
+    sign = dataclasses.replace(thing(Box(0.3, 0.3, 0.7, 0.7), "yellow triangle"), colour="#fcd03a")
+    out = readable([GROUND, yellow, sign], [False, False, True])
+    assert distance(to_rgb(out[1].colour or ""), to_rgb("#fcd03a")) > 140 and out[2] == sign
+    assert readable([GROUND, yellow, sign], [False, True, True])[1] == yellow
