@@ -74,8 +74,11 @@ def training_table(folder: Path) -> str:
 def sweep_table(path: Path) -> str:
     """Starts and steps of the second stage, from `evaluation.sweep`."""
     data = json.loads(path.read_text("utf-8"))
-    rows = [[r["start"], r["steps"], r["psnr"], r["perceptual_distance"], r["ocr_f_literal"]] for r in data["rows"]]
-    head = ("Start t0", "Steps", "PSNR, dB", "Perceptual distance (EfficientNet-Lite0)", "OCR F, literal")
+    rows = [
+        [r["start"], r["steps"], r.get("guidance"), r["psnr"], r["perceptual_distance"], r["ocr_f_literal"]]
+        for r in data["rows"]
+    ]
+    head = ("Start t0", "Steps", "Guidance", "PSNR, dB", "Perceptual distance (EfficientNet-Lite0)", "OCR F, literal")
     about = f"{data['posters']} held-out posters, drawn from their own plans; start 0 is the canvas alone.\n\n"
     return about + table(head, rows)
 
@@ -83,7 +86,8 @@ def sweep_table(path: Path) -> str:
 def summary(data: list[dict[str, Any]]) -> str:
     """The few figures that the README shows."""
     rows: list[list[Any]] = []
-    for d in (d for d in data if "stages_ms" not in d):
+    first = {Path(d["about"]["prompts_file"]).name: d for d in reversed(data) if "stages_ms" not in d}
+    for d in (d for d in data if any(d is f for f in first.values())):
         s, name = d["summary"], Path(d["about"]["prompts_file"]).name
         for rule in ("literal", "normalised"):
             o = s["ocr"][rule]

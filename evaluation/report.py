@@ -1,4 +1,5 @@
-"""Results as Markdown: ours beside the paper's rows, with the difference in protocol named in the same line.
+"""Results as Markdown: ours beside the paper's rows, with the difference in protocol named in the same line. Of several
+runs over the same prompts the first is told in full, and the ablation of all of them with its spread.
 
 python -m evaluation.report results.json [bench.json ...] [--out FILE]
 """
@@ -88,6 +89,32 @@ def ablation_table(data: dict[str, Any]) -> str:
     return table(("Variant", "Distance to truths", "Image against prompt", "OCR F, literal", "Protocol"), rows)
 
 
+SPREAD = (
+    ("frechet", "Fréchet distance on EfficientNet-Lite0 features", 2),
+    ("retrieval_at_1", "Retrieval@1", 3),
+    ("ocr_f_literal", "OCR F, literal", 3),
+)
+
+
+def spread_table(runs: Sequence[dict[str, Any]]) -> str:
+    """The ablation over runs that differ in their seed: mean, and least to greatest."""
+    rows: list[list[Any]] = []
+    by_run = [{row["variant"]: row for row in data["summary"]["ablation"]} for data in runs]
+    for key, first in by_run[0].items():
+        cells = [spread([found[key][name] for found in by_run], digits) for name, _, digits in SPREAD]
+        rows.append([first["label"], *cells])
+    return table(("Variant", *(label for _, label, _ in SPREAD)), rows)
+
+
+def spread(values: Sequence[float | None], digits: int = 3) -> str:
+    """Mean (least to greatest) as text; "–" where one was not measured."""
+    known = [v for v in values if v is not None]
+    if len(known) < len(values) or not known:
+        return "–"
+    mean, least, most = (number(float(v), digits) for v in (sum(known) / len(known), min(known), max(known)))
+    return f"{mean} ({least} to {most})"
+
+
 LAYOUT_ROWS = (
     ("words_covered", "quoted words that a text box holds"),
     ("inside_canvas", "texts and objects inside the canvas"),
@@ -161,14 +188,24 @@ def report(results: Sequence[dict[str, Any]], benches: Sequence[dict[str, Any]] 
     times = [d for d in benches if d.get("pipeline") == "vlsa"]
     results, benches = [d for d in results if d not in ours], [d for d in benches if d not in times]
     parts = []
-    if results:
-        parts += ["### Text in the picture (Table I's columns)", ocr_table(results)]
+    told: dict[str, list[dict[str, Any]]] = {}
     for data in results:
-        name = Path(data["about"]["prompts_file"]).name
+        told.setdefault(Path(data["about"]["prompts_file"]).name, []).append(data)
+    if told:
+        parts += ["### Text in the picture (Table I's columns)", ocr_table([runs[0] for runs in told.values()])]
+    for name, runs in told.items():
+        data = runs[0]
         parts += [f"### Layout and pictures, {name}", f"{protocol(data)}.", layout_table(data["summary"])]
         parts += [picture_table(data["summary"]), machine_line(data["about"]["machine"])]
         if data["summary"].get("ablation"):
             parts += [f"### Ablation (Table II's form), {name}", ablation_table(data)]
+        several = [d for d in runs if d["summary"].get("ablation")]
+        if len(several) > 1:
+            seeds = ", ".join(str(d["about"]["run"]["seed"]) for d in several)
+            parts += [
+                f"### The same over {len(several)} seeds ({seeds}): mean, least to greatest",
+                spread_table(several),
+            ]
     for data in benches:
         parts += ["### Speed and memory", bench_table(data)]
     for data in ours:

@@ -1,4 +1,4 @@
-"""Where to start and how many steps to take: held-out plans drawn at several t0 and steps, against their truths.
+"""Where to start, how many steps to take and how much guidance: held-out plans drawn at several, against their truths.
 
 python -m evaluation.sweep --out FILE.json [--posters N]
 
@@ -24,10 +24,12 @@ from evaluation.truths import NoTruths, held_out
 from pipelines.vlad.ocr import RapidReader
 from pipelines.vlad.word_scores import score_both
 
-SETTINGS = (
+STARTS = (  # t0, steps
     *((0.25, 2), (0.25, 4), (0.5, 1), (0.5, 2), (0.5, 3), (0.5, 4), (0.5, 8)),
-    *((0.75, 2), (0.75, 3), (0.75, 6), (1.0, 2), (1.0, 3), (1.0, 4), (1.0, 12)),
+    *((0.75, 2), (0.75, 3), (0.75, 6), (1.0, 1), (1.0, 2), (1.0, 3), (1.0, 4), (1.0, 12)),
 )
+GUIDANCE = (1.25, 1.5, 2.0, 3.0)  # beside 1, at the last start with the steps that are the default
+SETTINGS = (*((start, steps, 1.0) for start, steps in STARTS), *((1.0, 3, g) for g in GUIDANCE))
 
 
 def psnr(a: Image.Image, b: Image.Image) -> float:
@@ -69,9 +71,12 @@ def sweep(count: int) -> list[dict[str, Any]]:
     vlad, sets = load("mini"), Sweep(held_out(count, seed=7))
     layouts = [p.layout for p in sets.posters]
     rows: list[dict[str, Any]] = [{"start": 0.0, "steps": 0, **sets.measure([vlad.draft(x) for x in layouts])}]
-    for start, steps in SETTINGS:
-        pictures = [vlad.generate(x, seed=i, start=start, steps=steps).images[0] for i, x in enumerate(layouts)]
-        rows.append({"start": start, "steps": steps, **sets.measure(pictures)})
+    for start, steps, guidance in SETTINGS:
+        pictures = [
+            vlad.generate(x, seed=i, start=start, steps=steps, guidance=guidance).images[0]
+            for i, x in enumerate(layouts)
+        ]
+        rows.append({"start": start, "steps": steps, "guidance": guidance, **sets.measure(pictures)})
         print(rows[-1], file=sys.stderr)
     return rows
 

@@ -41,6 +41,19 @@ def test_report_has_the_papers_rows_beside_ours(results):
     assert " FID" not in "".join(line for line in text.splitlines() if line.startswith("| ours"))
 
 
+def test_runs_that_differ_in_their_seed_are_told_once_with_their_spread(results):
+    one = report.load(results)
+    two = json.loads(json.dumps(one))
+    two["about"]["run"]["seed"] = 1
+    for row in two["summary"]["ablation"]:
+        row["ocr_f_literal"] = row["ocr_f_literal"] / 2
+    text = report.report([one, two])
+    assert text.count("### Layout and pictures, held-out.txt") == 1 and "over 2 seeds (0, 1)" in text
+    first = one["summary"]["ablation"][0]["ocr_f_literal"]
+    assert report.spread([first, first / 2]) in text and report.spread([0.5, None]) == "–"
+    assert report.spread([0.25, 0.75]) == "0.500 (0.250 to 0.750)"
+
+
 def test_every_row_of_a_table_has_as_many_cells_as_its_head(results):
     for block in report.report([report.load(results)], [BENCH]).split("\n\n"):
         lines = [line for line in block.splitlines() if line.startswith("|")]
