@@ -400,6 +400,8 @@ EXTRA_ALIASES = {
     "apron": "t-shirt", "sweatshirt": "t-shirt",
     "bottle": "bottle of champagne", "hat": "sun hat", "bowl": "bowl with spoon", "soup bowl": "bowl with spoon",
     "plate": "plate with a fork and knife", "fork": "fork and knife", "vase": "amphora", "urn": "amphora",
+    "tortoise": "turtle", "hare": "rabbit", "jersey": "t-shirt", "pitcher": "pouring jar", "jug": "pouring jar",
+    "drums": "drum", "kettle": "teapot", "mailbox": "postbox", "bench": "chair", "waterfall": "fountain",
     "campfire": "fire", "bonfire": "fire", "flame": "fire", "circle": "blue circle", "disc": "blue circle",
     "sphere": "blue circle", "square": "blue square", "triangle": "red triangle", "treasure map": "world map",
     "map": "world map", "stem": "sprig of herbs", "sprig": "sprig of herbs", "branch": "sprig of herbs",

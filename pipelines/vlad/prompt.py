@@ -5,7 +5,7 @@ Rule-based, without a language model; a prompt takes a few milliseconds. How the
 Texts. Whatever is quoted is a text. Unquoted texts begin after says, saying, reads, titled, "the words ...", "text:
 ...", "called ..." (for companies and documents, never for pets) and end where the picture is described again: "on
 a", "in a", "with a", "and a <thing>", "in red letters", punctuation (`pipelines.vlad.unquoted`). A prompt with
-neither quotes nor such words has no text: "Happy birthday card for Mia" is a card with what its occasion suggests.
+neither quotes nor such words has no text, but for a greeting before the word for the picture ("get well soon card").
 Only a prompt of at most 8 words in which nothing at all is understood ("Sale 50% off") is a text as a whole. A
 quote that is not closed runs to the end of its line. Words beside a quote ("Thanksgiving 'Fam' Mens T Shirt") are
 not written.

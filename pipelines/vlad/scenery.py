@@ -374,7 +374,8 @@ def _placed(reading: Reading, lexicon: Lexicon) -> list[Item]:
             continue
         if word == "in" and place[2][1] == "texture" and after not in ARTICLES:
             continue
-        if over and after != "the" and (place[2][1] != "photo" or _weak(reading, place)):
+        wall = reading.words[place[1] - 1].text == "wall"
+        if over and after != "the" and (_weak(reading, place) or not (wall or place[2][1] == "photo")):
             continue
         found.append(_take_place(reading, i, *place))
     return found

@@ -265,7 +265,11 @@ def _stands_as_noun(reading: Reading, i: int, things: Things) -> bool:
         while j > 0 and reading.joined(j - 1) and reading.words[j - 1].text not in STOP_WORDS | set(NUMBERS):
             j -= 1
         return j > 0 and reading.joined(j - 1) and reading.words[j - 1].text in set(NUMBERS) | ARTICLES
-    return (not i or "," in left or MARK in left) and right in ("", ",", ".")
+    clause = not i or "," in left or MARK in left
+    return clause and (right in ("", ",", ".") or bool(_SPOT.match(reading.masked, end)))
+
+
+_SPOT = re.compile(r"\s(?:on|at|in|with|above|below|over|under)\s(?:the|a|an)?\b")
 
 
 def _before(reading: Reading, i: int) -> tuple[int, int, list[str]]:

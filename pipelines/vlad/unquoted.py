@@ -31,8 +31,8 @@ from pipelines.vlad.reading import MARK, Item, Reading
 MOST_WORDS = 16
 _LEAD = rf"\s*(?::|-)?\s+(?:(?:the|these|a|an)?\s*(?:{TEXT_NOUNS})\s*:?\s+)?"
 _SAYS = re.compile(
-    r"\b(?:says?|saying|said|stating|states|shouting|yelling|titled|entitled|captioned|labell?ed(?: as)?|"
-    r"(?<!a )(?<!the )spells?(?: out)?|spelling(?: out)?|spelled|"
+    r"\b(?:says?|saying|said(?! no one)|stating|states|shouting|yelling|titled|entitled|captioned|labell?ed(?: as)?|"
+    r"(?<!a )(?<!the )spells?(?: out)?|spelling(?: out)?|spelled(?! out)|"
     r"inscribed(?: with)?|engraved with|emblazoned with|printed with)" + _LEAD
 )
 _READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
@@ -55,10 +55,15 @@ _FIGURES = re.compile(
 _BARE_FIGURES = re.compile(
     r"(?<![\w$€£.])(?:[$€£]\s?\d[\d,]*(?:\.\d+)?|\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d\d))(?![\w%]|\.\d)"
 )
+_CODES = re.compile(
+    r"(?<![\w-])(?:[A-Z]{1,4}[ -]?\d{2,4}(?:-?\d?[A-Z]{1,3})?|[A-Z]{1,3}\d-\d{2}[A-Z]|[Ee]st\.?\s+\d{4})(?![\w-]|\s?%)"
+)
+_SHOWING = re.compile(r"\bshowing\s+(\d[\d\s+×x*/=.:-]*)(?=$|[,.;!]|\s(?:in|on|at|and)\b)")
+_CAPITAL = re.compile(r"\b(?:capital|small|lower-?case|upper-?case|block)\s+([A-Za-z])(?![\w'’])")
 _PRICE = re.compile(r"(?:only )?[$€£]\s?\d[\d,]*(?:\.\d+)?(?: (?:off|each|only|per \w+|a \w+|or less|and up)\b)?")
 _HEADED = re.compile(
     r"\b(?:(?:band |brand |company |place )?name|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
-    r"month|date|(?:the )?author:?)\s+"
+    r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side))(?: is|:)?\s+"
     r"(?=[A-ZÀ-Þ][\w'’])"
 )
 _TITLE_RUN = re.compile(
@@ -67,9 +72,10 @@ _TITLE_RUN = re.compile(
 _WITH_TITLE = re.compile(
     r"\bwith\s+(?=(?:[A-Z][\w'’]*\s+){1,6}[A-Z][\w'’!?]*\s+(?:at|on|in|across|along|over|above|below)\s+(?:the|it|top|a|an)\b)"
 )
+_LISTED = re.compile(r"\s*,\s*(?:and\s+)?(?=[A-Z0-9][^,.]*[,.])")
 _THEN = re.compile(r"\s*,\s*(?:and\s+)?then\s+(?=[A-Z0-9])")
 _CAPITALS = re.compile(
-    r"(?<![\w'’])[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:.%]*|A|I))*[!?]?(?![\w'’])"
+    r"(?<![\w'’])(?:\d+\s)?[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:.%]*|A|I))*[!?]?(?![\w'’])"
 )
 # In capitals for another reason: abbreviations and stress.
 _NO_TEXT_IN_CAPITALS = frozenset(
@@ -90,7 +96,8 @@ _STOP = re.compile(
     rf"|in\s+(?:an?|the\s+(?:\w+\s+)?{_SPOT}|(?:all\s+)?(?:big|large|huge|small|bold|capital|capitals|caps|neon|glowing|"
     rf"cursive|{_FONT}|{_COLOUR}))\b"
     rf"|with\s+(?:an?|{_COUNT}|no|the\s+(?:{TEXT_NOUNS})|(?:{_COLOUR})|(?:big|large|bold)|(?:{TEXT_NOUNS}))\b"
-    rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration)\b"
+    rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration|icon|symbol)\b"
+    r"|spell?ed\s+out\b"
     rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background))\b"
     r"|(?:featuring|showing|surrounded\s+by|depicting|decorated\s+with|made\s+(?:of|from)|underneath|alongside)\b"
     r"|(?:next\s+to|in\s+front\s+of|beside|above|below|under|over|against|near|behind|inside)\s+(?:an?|two|three|it)\b"
@@ -121,8 +128,10 @@ _ARTICLE = re.compile(r"(?:an?|the|his|her|its|their|some|two|three|my|your)\s+"
 
 def find_unquoted(reading: Reading) -> list[Item]:
     """Texts after triggers; the words of each, with the trigger, are claimed in the reading."""
-    found: list[Item] = []
-    _in_capitals_or_figures(reading, _FIGURES, found)
+    found = _listed(reading)
+    named: list[Item] = []
+    for pattern in (_FIGURES, _SHOWING, _CAPITAL):
+        _in_capitals_or_figures(reading, pattern, found)
     for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE, _COLON):
         position = 0
         while match := pattern.search(reading.masked, position):
@@ -131,18 +140,92 @@ def find_unquoted(reading: Reading) -> list[Item]:
             if item:
                 reading.take(item.start, item.end, mask=True)
                 found.append(item)
+                named += [item] if pattern is _NAMED else []
                 found += _further(reading, pattern, item)
-    for pattern in (_HEADED, _WITH_TITLE, _CAPITALS, _BARE_FIGURES):
+    for pattern in (_HEADED, _WITH_TITLE, _CAPITALS, _CODES, _BARE_FIGURES):
         _in_capitals_or_figures(reading, pattern, found)
+    told = " ".join(item.text.lower() for item in found if item not in named)
+    found = [
+        item for item in found if item not in named or item.text.lower() not in told
+    ]  # "called Oak, ... VISIT OAK"
+    if not found and MARK not in reading.masked:
+        found += _titled(reading) or _greeting(reading)
     return found
+
+
+_LISTS = re.compile(r"\b(?:lines|items|list|menu|note|board|entries|points|options)\s?:\s*")
+_PIECE = re.compile(r"[^,\n.;:]+(?:\.\d+)?")
+
+
+def _listed(reading: Reading) -> list[Item]:
+    """ "a note: milk, bread, 6 eggs", "a board with three lines:" and the lines below."""
+    match = _LISTS.search(reading.masked)
+    if match is None:
+        return []
+    ends = re.compile(r"\n\s*\n|\.(?=\s|$)").search(reading.masked, match.end())
+    end = ends.start() if ends else len(reading.masked)
+    if MARK in reading.masked[match.start() : end]:
+        return []
+    pieces = [m for m in _PIECE.finditer(reading.prompt, match.end(), end) if m.group().strip()]
+    if len(pieces) < 2 or any(len(m.group().split()) > 5 for m in pieces):
+        return []
+    found = []
+    for m in pieces:
+        start = m.start() + len(m.group()) - len(m.group().lstrip())
+        start += len(re.match(r"(?:and )?", reading.prompt[start:]).group()) if m is pieces[-1] else 0  # type: ignore[union-attr]
+        found.append(Item("text", reading.prompt[start : m.end()].strip(), start, m.end()))
+        reading.take(m.start(), m.end(), mask=True)
+    return found
+
+
+_OPENS = re.compile(rf"^({_TITLE_RUN.pattern})\s+([a-z]+)")
+_SEGMENT = re.compile(rf"(?:^|,\s*)({_TITLE_RUN.pattern})(?=\s*,)")
+
+
+def _titled(reading: Reading) -> list[Item]:
+    """ "Keep Calm poster", "Pizzeria Lucia, logo": capitalised words before the word for the picture, or alone."""
+    prompt = reading.prompt
+    if not any(w.text in DOCUMENT_HEADS or w.text in PANELS for w in reading.words):
+        return []
+    opens = _OPENS.match(prompt)
+    named = opens and (opens.group(2) in DOCUMENT_HEADS or opens.group(2) in PANELS or opens.group(2) == "greeting")
+    for match in [opens] if opens and named else list(_SEGMENT.finditer(prompt))[:1]:
+        words = match.group(1).split()
+        plain = [w.lower() for w in words]
+        looks = all(w in COLOUR_RGB or w in PATTERNS or w in FONT_WORDS or w in _LOOKS for w in plain)
+        known = default_lexicon().get(" ".join(plain)) is not None or any(w in DOCUMENT_HEADS for w in plain)
+        if len(words) > 1 and sum(w[0].isupper() for w in words) > 1 and not looks and not known:
+            reading.take(match.start(1), match.end(1), mask=True)
+            return [Item("text", match.group(1), *match.span(1))]
+    return []
+
+
+_LOOKS = frozenset("vintage retro modern minimalist classic art deco travel movie old simple".split())
+_GREETING = re.compile(
+    r"\b(get well soon|thank you|happy birthday|happy anniversary|happy new year|merry christmas|happy easter|"
+    r"happy halloween|happy holidays|good luck|good morning|good night|congratulations|welcome home|i love you|"
+    r"save the date)\s+(?:card|poster|banner|sign|greeting|message|postcard|sticker|note|invitation|balloon|flyer)\b"
+)
+_WORDLESS = re.compile(r"\b(?:no|without(?: any)?)\s+(?:text|words|letters|lettering|writing)\b")
+
+
+def _greeting(reading: Reading) -> list[Item]:
+    """ "a get well soon card": what such a card says, each word with a capital unless the prompt has it so."""
+    match = _GREETING.search(reading.masked)
+    if match is None or _WORDLESS.search(reading.masked):
+        return []
+    told = reading.prompt[slice(*match.span(1))]
+    return [Item("text", told.title() if told.islower() or told[1:].islower() else told, *match.span(1))]
 
 
 def _further(reading: Reading, pattern: re.Pattern[str], item: Item) -> list[Item]:
     """ "It says Yard Sale at the top, then Saturday 9 AM, then 12 Maple Street"."""
     found: list[Item] = []
-    while pattern is _SAYS:
+    listed = pattern is _WORDS and re.search(r":\s*$", reading.prompt[: item.start]) is not None
+    while pattern is _SAYS or listed:
         clause = re.compile(r"[^,.;\n\x01]*").match(reading.masked, item.end)
-        then = _THEN.match(reading.prompt, clause.end() if clause else item.end)
+        link = _LISTED if listed else _THEN
+        then = link.match(reading.prompt, clause.end() if clause else item.end)
         if then is None or MARK in reading.masked[then.start() : then.end() + 1]:
             break
         end = _end_of_text(reading, then.end())
@@ -160,13 +243,15 @@ def _in_capitals_or_figures(reading: Reading, pattern: re.Pattern[str], found: l
     for match in pattern.finditer(reading.prompt):
         if MARK in reading.masked[match.start() : match.end()]:
             continue
-        start, end = match.span(1 if pattern is _FIGURES else 0)
+        start, end = match.span(1 if pattern in (_FIGURES, _SHOWING, _CAPITAL) else 0)
         if pattern in (_HEADED, _WITH_TITLE):
             run = _TITLE_RUN.match(reading.prompt, match.end())
             thing = run is not None and default_lexicon().get(run.group().lower()) is not None
             if run is None or thing or MARK in reading.masked[run.start() : run.end()]:
                 continue
             start, end = run.span()
+        if pattern is _CODES and reading.prompt.isupper():
+            continue
         if pattern is _CAPITALS and not _shouted(reading.prompt, match.group()):
             continue
         text = reading.prompt[start:end].rstrip(" ,;:-")
@@ -218,6 +303,8 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
         return None
     if pattern is _READS and not _reads(masked, match):
         return None
+    if pattern in (_COLON, _WORDS) and re.match(r"the (?:text|words?)\b", masked[start:]):
+        return None
     if pattern is _COLON and not _heads(reading, match):
         return None
     if pattern is _NAMED and not _names(masked, match):
@@ -235,6 +322,8 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
     ):
         return None
     end = _end_of_text(reading, start)
+    run = _TITLE_RUN.match(reading.prompt, start, end) if pattern is _NAMED else None
+    end = run.end() if run else end
     text = reading.prompt[start:end].rstrip(" ,;:.-")
     return Item("text", text, start, start + len(text)) if re.search(r"\w", text) else None
 
@@ -288,7 +377,15 @@ def _reads(masked: str, match: re.Match[str]) -> bool:
 def _names(masked: str, match: re.Match[str]) -> bool:
     """Whether what is "called" something has its name written: a company or a document, not a pet."""
     before = _word_before(masked, match.start())
-    return before in ORGANISATIONS or before in DOCUMENT_HEADS or before in PANELS
+    if before in ORGANISATIONS or before in DOCUMENT_HEADS or before in PANELS or before in _BEARERS:
+        return True
+    thing = default_lexicon().get(before)
+    return thing is not None and thing.group in ("travel & places", "objects")
+
+
+_BEARERS = frozenset(
+    "its it's it town city village island truck van boat salon stand street station label place".split()
+)
 
 
 def _heads(reading: Reading, match: re.Match[str]) -> bool:
