@@ -33,13 +33,13 @@ _LEAD = rf"\s*(?::|-)?\s+(?:(?:the|these|a|an)?\s*(?:{TEXT_NOUNS})\s*:?\s+)?"
 _SAYS = re.compile(
     r"\b(?:says?|saying|said(?! no one)|stating|states|shouting|yelling|titled|entitled|captioned|labell?ed(?: as)?|"
     r"(?<!a )(?<!the )spells?(?: out)?|spelling(?: out)?|spelled(?! out)|"
-    r"inscribed(?: with)?|engraved with|emblazoned with|printed with)" + _LEAD
+    r"headed|inscribed(?: with)?|engraved with|emblazoned with|printed with)" + _LEAD
 )
 _READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
 _NAMED = re.compile(r"\b(?:named|called)" + _LEAD)
 _WORDS = re.compile(
     rf"(?:\b(?:the|these|and|with)\s+(?:words?|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
-    rf"caption|lettering)\s+|\b(?:{TEXT_NOUNS})\s*:\s*)"
+    rf"caption|lettering|sentence|line|quote|question|saying|greeting)\s+|\b(?:{TEXT_NOUNS})\s*:\s*)"
 )
 _COLON = re.compile(r"\b([\w']+)\s?:\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
@@ -47,20 +47,32 @@ _WRITTEN = re.compile(
     r"\b(?:with|has|have|having)\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+(?:written|printed|painted|lettered|spelled|spelt|engraved|"
     r"embroidered|carved|inscribed|iced|stitched|stamped|stencill?ed|etched|burned|typed)(?=\s+(?:on|in|across|at|above|below|over|out|onto|along)\b|\s*$)"
 )
+_TIMES = "dozen|cup|piece|pound|kilo|slice|bag|glass|day|night|month|year"
+_PER = rf"(?: (?:off|each|only|or less|and up|per \w+|an? (?:{_TIMES}))\b)?"
 _NUMERAL = r"[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
 _FIGURES = re.compile(
     r"\b(?:the\s+)?(?:letters?|numbers?|numerals?|digits?|initials|monogram|figures?|year|score|price)\s+"
     rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d)"
 )
 _BARE_FIGURES = re.compile(
-    r"(?<![\w$€£.])(?:[$€£]\s?\d[\d,]*(?:\.\d+)?|\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d\d))(?![\w%]|\.\d)"
+    rf"(?<![\w$€£.])(?:[$€£]\s?\d[\d,]*(?:\.\d+)?{_PER}|" r"\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d\d))(?![\w%]|\.\d)"
 )
 _CODES = re.compile(
     r"(?<![\w-])(?:[A-Z]{1,4}[ -]?\d{2,4}(?:-?\d?[A-Z]{1,3})?|[A-Z]{1,3}\d-\d{2}[A-Z]|[Ee]st\.?\s+\d{4})(?![\w-]|\s?%)"
 )
 _SHOWING = re.compile(r"\bshowing\s+(\d[\d\s+×x*/=.:-]*)(?=$|[,.;!]|\s(?:in|on|at|and)\b)")
 _CAPITAL = re.compile(r"\b(?:capital|small|lower-?case|upper-?case|block)\s+([A-Za-z])(?![\w'’])")
-_PRICE = re.compile(r"(?:only )?[$€£]\s?\d[\d,]*(?:\.\d+)?(?: (?:off|each|only|per \w+|a \w+|or less|and up)\b)?")
+_PRICE = re.compile(rf"(?:only )?[$€£]\s?\d[\d,]*(?:\.\d+)?{_PER}")
+_NTH_LINE = re.compile(
+    r"\b(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|next|last|top|bottom) line:?\s+([^\n,.;\x01]+)",
+    re.IGNORECASE,
+)
+_SINGLE = re.compile(r"(?<![\w'’])[A-Z](?:,\s?(?:and\s)?[A-Z])+(?![\w'’])")  # "L, U, C and K"
+_YEAR = re.compile(r"\b(?:poster|card|calendar|party|year|eve|festival|flyer)\s+((?:19|20)\d\d)\b")
+_FOR_NAME = re.compile(
+    r"\b(?:sign|logo|storefront|shop front|ticket|label|menu|banner|business card|badge|flyer)\s+for\s+(?:the\s+)?"
+    r"(?=[A-Z][\w'’]*\s+[A-Z&])"
+)
 _HEADED = re.compile(
     r"\b(?:(?:band |brand |company |place )?name|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
     r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side))(?: is|:)?\s+"
@@ -98,7 +110,7 @@ _STOP = re.compile(
     rf"|with\s+(?:an?|{_COUNT}|no|the\s+(?:{TEXT_NOUNS})|(?:{_COLOUR})|(?:big|large|bold)|(?:{TEXT_NOUNS}))\b"
     rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration|icon|symbol)\b"
     r"|spell?ed\s+out\b"
-    rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background))\b"
+    rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background|other|one|second|next))\b|in\s+letters\b"
     r"|(?:featuring|showing|surrounded\s+by|depicting|decorated\s+with|made\s+(?:of|from)|underneath|alongside)\b"
     r"|(?:next\s+to|in\s+front\s+of|beside|above|below|under|over|against|near|behind|inside)\s+(?:an?|two|three|it)\b"
     r"|(?:next\s+to|in\s+front\s+of|beside|above|below|beneath|underneath)\s+the\b"
@@ -128,9 +140,10 @@ _ARTICLE = re.compile(r"(?:an?|the|his|her|its|their|some|two|three|my|your)\s+"
 
 def find_unquoted(reading: Reading) -> list[Item]:
     """Texts after triggers; the words of each, with the trigger, are claimed in the reading."""
+    quoted = MARK in reading.masked
     found = _listed(reading)
     named: list[Item] = []
-    for pattern in (_FIGURES, _SHOWING, _CAPITAL):
+    for pattern in (_NTH_LINE, _FIGURES, _SHOWING, _CAPITAL, _YEAR):
         _in_capitals_or_figures(reading, pattern, found)
     for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE, _COLON):
         position = 0
@@ -142,14 +155,28 @@ def find_unquoted(reading: Reading) -> list[Item]:
                 found.append(item)
                 named += [item] if pattern is _NAMED else []
                 found += _further(reading, pattern, item)
-    for pattern in (_HEADED, _WITH_TITLE, _CAPITALS, _CODES, _BARE_FIGURES):
+    led = bool(found) and not all(re.fullmatch(r"[\W\d]+", item.text) for item in found)
+    for pattern in (_HEADED, _WITH_TITLE, _FOR_NAME, _CAPITALS, _CODES, _BARE_FIGURES):
         _in_capitals_or_figures(reading, pattern, found)
     told = " ".join(item.text.lower() for item in found if item not in named)
     found = [
         item for item in found if item not in named or item.text.lower() not in told
     ]  # "called Oak, ... VISIT OAK"
-    if not found and MARK not in reading.masked:
+    found += _initials(reading)
+    if not led and not quoted:
         found += _titled(reading) or _greeting(reading)
+    return found
+
+
+def _initials(reading: Reading) -> list[Item]:
+    """ "four flags with the letters L, U, C and K": each a text."""
+    found = []
+    for match in _SINGLE.finditer(reading.prompt):
+        if MARK in reading.masked[slice(*match.span())]:
+            continue
+        letters = re.finditer(r"[A-Z]", match.group())
+        found += [Item("text", m.group(), match.start() + m.start(), match.start() + m.end()) for m in letters]
+        reading.take(*match.span(), mask=True)
     return found
 
 
@@ -166,6 +193,8 @@ def _listed(reading: Reading) -> list[Item]:
     end = ends.start() if ends else len(reading.masked)
     if MARK in reading.masked[match.start() : end]:
         return []
+    further = re.compile(r"\n\s*and an?\b").search(reading.masked, match.end(), end)
+    end = further.start() if further else end
     pieces = [m for m in _PIECE.finditer(reading.prompt, match.end(), end) if m.group().strip()]
     if len(pieces) < 2 or any(len(m.group().split()) > 5 for m in pieces):
         return []
@@ -190,6 +219,8 @@ def _titled(reading: Reading) -> list[Item]:
     opens = _OPENS.match(prompt)
     named = opens and (opens.group(2) in DOCUMENT_HEADS or opens.group(2) in PANELS or opens.group(2) == "greeting")
     for match in [opens] if opens and named else list(_SEGMENT.finditer(prompt))[:1]:
+        if MARK in reading.masked[slice(*match.span(1))]:
+            continue
         words = match.group(1).split()
         plain = [w.lower() for w in words]
         looks = all(w in COLOUR_RGB or w in PATTERNS or w in FONT_WORDS or w in _LOOKS for w in plain)
@@ -238,13 +269,16 @@ def _further(reading: Reading, pattern: re.Pattern[str], item: Item) -> list[Ite
     return found
 
 
+_INNER = (_FIGURES, _SHOWING, _CAPITAL, _NTH_LINE, _YEAR)
+
+
 def _in_capitals_or_figures(reading: Reading, pattern: re.Pattern[str], found: list[Item]) -> None:
     """Texts that are told by how they are written; what leads to them is claimed, too."""
     for match in pattern.finditer(reading.prompt):
         if MARK in reading.masked[match.start() : match.end()]:
             continue
-        start, end = match.span(1 if pattern in (_FIGURES, _SHOWING, _CAPITAL) else 0)
-        if pattern in (_HEADED, _WITH_TITLE):
+        start, end = match.span(1 if pattern in _INNER else 0)
+        if pattern in (_HEADED, _WITH_TITLE, _FOR_NAME):
             run = _TITLE_RUN.match(reading.prompt, match.end())
             thing = run is not None and default_lexicon().get(run.group().lower()) is not None
             if run is None or thing or MARK in reading.masked[run.start() : run.end()]:
@@ -394,7 +428,12 @@ def _heads(reading: Reading, match: re.Match[str]) -> bool:
     line_end = reading.masked.find("\n", match.end())
     end = len(reading.masked) if line_end < 0 else line_end
     carries = noun in PANELS or noun in DOCUMENT_HEADS
-    return carries and _capitals_end(reading.prompt, match.end(), end) is not None
+    clause = re.split(r"[,.;:\n]", reading.masked[: match.start(1)])[-1]
+    stands = re.search(r"\b(?:sign|label|board|banner|note|card|plaque|placard|sticker)\b", clause) is not None
+    run = _TITLE_RUN.match(reading.prompt, match.end(), end)
+    title = run is not None and " " in run.group() and sum(w[0].isupper() for w in run.group().split()) > 1
+    capitals = _capitals_end(reading.prompt, match.end(), end) is not None
+    return (carries and (capitals or title)) or (stands and title)
 
 
 def _end_of_text(reading: Reading, start: int) -> int:

@@ -26,10 +26,10 @@ def test_texts_and_objects_that_are_found_count_and_others_do_not() -> None:
 
 
 def test_described_prompts_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(read(PROMPTS / "described.jsonl")) == 60
+    assert len(read(PROMPTS / "described.jsonl")) == 260
     assert main([str(PROMPTS / "described.jsonl"), "--wrong"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])["described.jsonl"]
-    assert told["texts"]["value"] > 0.9 and told["objects"]["value"] > 0.8
+    assert told["texts"]["value"] > 0.85 and told["objects"]["value"] > 0.8
 
 
 @pytest.mark.parametrize("line", ["{", '{"prompt": "a cat"}', '{"prompt": 3, "texts": []}'])
