@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
+from pipelines.errors import CheckpointMissing
 from pipelines.registry import BITS, SCALE, read_safetensors
 
 LEAST = 4096  # elements of a weight that is worth 8 bits
@@ -89,7 +90,13 @@ def requantise(folder: Path) -> tuple[int, int]:
 
 
 def publish(run: Path, part: str, checkpoints: Path) -> None:
-    """Copy a trained part, its log and its run facts into the checkpoint folder."""
+    """Copy a trained part, its log and its run facts into the checkpoint folder.
+
+    Raises:
+        CheckpointMissing: the run has no such part.
+    """
+    if not (run / part / "model.safetensors").is_file():
+        raise CheckpointMissing(f"{run} has trained no {part}; train it first, or name another run.")
     target = checkpoints / part
     target.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "model.safetensors"):

@@ -56,7 +56,8 @@ def test_steps_are_in_order_and_need_what_there_is(config: str, tmp_path: Path) 
 
 
 def test_what_a_failed_step_was_to_make_is_not_missed_silently(tmp_path: Path) -> None:
-    bad = Step("bad", (), "training.checkpoints", (str(tmp_path / "none"), "part"))
+    into = str(tmp_path / "published")
+    bad = Step("bad", (), "training.checkpoints", (str(tmp_path / "none"), "part", "--to", into))
     after, beside = Step("after", ("bad",), "platform", ()), Step("beside", (), "platform", ())
     assert run([bad, after, beside], tmp_path, 2, launched) == ["bad"]
     with (tmp_path / "log.csv").open(newline="") as f:
