@@ -24,6 +24,7 @@ LETTER_WIDTH = 0.56  # mean advance of a letter, in letter sizes
 LINE_PITCH = 1.16  # distance of base lines, in letter sizes
 POSITION_THRESHOLD = 0.1  # GenEval: overlap of the boxes' sizes that is forgiven
 SHADE = 32.0  # colour distance that shading makes on one colour
+MOST = 0.5  # share of pixels that decides
 BORDER = 0.08  # width of the frame whose colour is the background's, as a share of the picture
 # Named colours a visitor would accept as the one asked for; shading makes white greyish and black lighter.
 FAMILIES: tuple[frozenset[str], ...] = tuple(
@@ -223,9 +224,10 @@ def background_colour(image: Image.Image, layout: Layout, asked: str) -> dict[st
     cover it).
 
     Returns:
-        asked and seen: nearest named colours; obeyed: the name of the region's mean colour is in the asked colour's
-        family, or the mean is no further from it than SHADE; pixels: share of the region's pixels named like one of the
-        family; distance: weighted colour distance of mean and asked.
+        asked and seen: nearest named colours; obeyed: most of the region's pixels are named like one of the asked
+        colour's family, or its mean colour is, or the mean is no further from it than SHADE (a pattern or a border that
+        the prompt asks for as well moves the mean); pixels: share of the region's pixels named like one of the family;
+        distance: weighted colour distance of mean and asked.
     """
     pixels = _border_pixels(image, layout)
     wanted = name_of(to_rgb(asked))
@@ -234,12 +236,12 @@ def background_colour(image: Image.Image, layout: Layout, asked: str) -> dict[st
     table = np.array([COLOURS[n] for n in names], float)
     gaps = (np.array([0.9, 1.4, 0.7]) * (pixels[:, None] - table) ** 2).sum(-1)
     accepted = [n in family(wanted) for n in names]
-    gap = distance(average, to_rgb(asked))
+    gap, share = distance(average, to_rgb(asked)), float(np.array(accepted)[gaps.argmin(1)].mean())
     return {
         "asked": wanted,
         "seen": name_of(average),
-        "obeyed": name_of(average) in family(wanted) or gap <= SHADE,
-        "pixels": round(float(np.array(accepted)[gaps.argmin(1)].mean()), 4),
+        "obeyed": share > MOST or name_of(average) in family(wanted) or gap <= SHADE,
+        "pixels": round(share, 4),
         "distance": round(gap, 2),
     }
 
@@ -261,12 +263,17 @@ def _border_pixels(image: Image.Image, layout: Layout) -> np.ndarray:
 def summarise_colours(scores: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Means over the pictures whose prompt names a background colour."""
     return {
-        "obeyed": mean_or_none([float(s["obeyed"]) for s in scores]),
+        "obeyed": mean_or_none([float(_obeyed(s)) for s in scores]),
         "pixels": mean_or_none([s["pixels"] for s in scores]),
         "distance": mean_or_none([s["distance"] for s in scores]),
         "images": len(scores),
-        "missed": dict(Counter(f"{s['asked']} -> {s['seen']}" for s in scores if not s["obeyed"])),
+        "missed": dict(Counter(f"{s['asked']} -> {s['seen']}" for s in scores if not _obeyed(s))),
     }
+
+
+def _obeyed(score: dict[str, Any]) -> bool:
+    """Also of scores that were taken while the mean alone decided."""
+    return bool(score["obeyed"] or score["pixels"] > MOST)
 
 
 def _boxes(layout: Layout, *kinds: str) -> list[Box]:

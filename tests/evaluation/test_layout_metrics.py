@@ -103,6 +103,16 @@ def test_a_plain_background_shows_its_own_colour(name):
     assert found["obeyed"] and found["seen"] == name and found["pixels"] == 1
 
 
+def test_a_border_in_a_second_colour_does_not_make_the_background_wrong():
+    image = Image.new("RGB", (100, 100), COLOURS["mint"])
+    image.paste(Image.new("RGB", (100, 3), COLOURS["hot pink"]), (0, 2))
+    found = lm.background_colour(image, layout_of(Element("background", FULL)), to_hex(COLOURS["mint"]))
+    assert found["obeyed"] and found["pixels"] > 0.8
+    image.paste(Image.new("RGB", (100, 80), COLOURS["hot pink"]), (0, 10))
+    other = lm.background_colour(image, layout_of(Element("background", FULL)), to_hex(COLOURS["mint"]))
+    assert not other["obeyed"] and lm.summarise_colours([found, other])["obeyed"] == 0.5
+
+
 def test_background_colour_ignores_what_stands_on_it():
     image = Image.new("RGB", (64, 64), COLOURS["navy blue"])
     image.paste(COLOURS["yellow"], (0, 0, 64, 40))
