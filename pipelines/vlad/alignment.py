@@ -4,9 +4,9 @@ Eqs. (3) and (8) align whole prompts with whole pictures. On one picture each of
 right name among 10 (chance .10):
 
 - what is told of the background's colour, the right colour's prompt against the whole picture: right 22 times of 22,
-  and 16 times of 22 where the picture is drawn without hierarchical guidance, which has colours and little else;
+  and 18 times of 22 where the picture is drawn without hierarchical guidance, which has colours and little else;
 - an object's sketch, which the sketch head drew from its t_i, against the crop of its box, both seen by the vision
-  encoder: right 59 times of 59, and 5 times of 59 where objects were not drawn (no hierarchical guidance).
+  encoder: right 58 times of 58, and 5 times of 58 where objects were not drawn (no hierarchical guidance).
 
 Not asked, for it did not work with the encoders of stage 3: an object's name against its crop (right 4 times of 17,
 one name among 13), and a text's letters against theirs (3 of 24), so texts are left to text recognition.
