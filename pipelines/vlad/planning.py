@@ -155,7 +155,7 @@ def finish(
     ]
     raw = _one_look(raw, plan, fonts, choices)
     fixed = ["colour" in w.known and w.element.colour is not None for w in plan.wishes]
-    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local, choices, fixed)
+    done = settle(raw, plan.relations, [w.place for w in plan.wishes], fonts, local)
     done = done if choices is ANY else grounded(done, fixed, choices)
     done = readable(done, fixed, choices)
     if choices is not ANY:

@@ -1,9 +1,8 @@
 """The background a prompt asks for.
 
 In order of strength: "... background" or "in the background"; "photo of <place>"; a place that the prompt begins with;
-"in / on / at <place>"; "<colour>
-gradient" and the like; "on <colour>"; "with a <colour> border". The first of the strongest kind wins, later ones
-add what is missing.
+"in / on / at <place>"; "<colour> gradient" and the like; "on <colour>"; "with a <colour> border". The first of the
+strongest kind wins, later ones add what is missing.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Last touch on a sampled layout: boxes inside their panel and the canvas, apart from each other, where the prompt asks
-for them, and colours that can be read. Pure geometry, no torch."""
+"""Last touch on sampled boxes: inside their panel and the canvas, apart from each other, where the prompt wants them.
+Pure geometry, no torch; colours are `pipelines.vlad.readability`'s."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from collections.abc import Sequence
 
 from pipelines.types import FULL, Box, Element
 from pipelines.vlad.canvas import fit_text, panel_safe_box
-from pipelines.vlad.choices import ANY, Choices
 from pipelines.vlad.fonts import FontBook
-from pipelines.vlad.readability import readable
 
 MARGIN = 0.045  # of the canvas, kept free at its edge
 GAP = 0.02  # between two boxes
@@ -28,8 +26,6 @@ def settle(
     places: Sequence[str],
     fonts: FontBook,
     local: bool = True,
-    choices: Choices = ANY,
-    fixed: Sequence[bool] | None = None,
 ) -> list[Element]:
     """Move as little as possible until the layout keeps its rules.
 
@@ -39,7 +35,6 @@ def settle(
         places: asked place of each element or "".
         local: False for the ablation without CCM, which knows nothing of single elements: no relations, no places, and
             no box made larger because of what it holds.
-        choices: what a colour may be changed to. fixed: whose colours the prompt has chosen; locked ones are without.
     """
     if not local:
         relations, places = [], [""] * len(elements)
@@ -68,12 +63,9 @@ def settle(
                 _scale(boxes[i], 0.88 if e.kind == "object" else 0.95 if attempt > 2 else 1.0)
     if local:
         _grow(boxes, elements, solid, free, homes, fonts)
-    moved = [
+    return [
         dataclasses.replace(e, box=Box.clipped(*(round(v, 4) for v in b))) for e, b in zip(elements, boxes, strict=True)
     ]
-    asked = fixed or [False] * len(moved)
-    chosen = [f or (e.locked and e.colour is not None) for f, e in zip(asked, moved, strict=True)]
-    return readable(moved, chosen, choices)
 
 
 def containers(elements: Sequence[Element]) -> list[Box]:

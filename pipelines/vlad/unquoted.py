@@ -6,8 +6,10 @@ letters", "at the top", "and a <thing>", "featuring ...". "on the" and "in the" 
 beach"). A text that begins in capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is
 not ended by a capitalised word ("says Love Is In A Cup").
 
-Without a trigger, words in capitals among small ones are a text ("a HELP WANTED sign"), and so are figures after "the
-number", a letter after "the letter", prices and dates ("a tag with $4.99 on it").
+Without a trigger, how a text is written tells it: words in capitals among small ones ("a HELP WANTED sign"), figures
+after "the number", a letter after "the letter", prices, dates, codes, lists behind a colon ("a note: milk, bread"),
+capitalised words behind "label", "name" and the like or before the word for the picture ("Keep Calm poster"). Where
+nothing else says what to write, a greeting before that word does ("get well soon card").
 """
 
 from __future__ import annotations
@@ -144,7 +146,7 @@ def find_unquoted(reading: Reading) -> list[Item]:
     found = _listed(reading)
     named: list[Item] = []
     for pattern in (_NTH_LINE, _FIGURES, _SHOWING, _CAPITAL, _YEAR):
-        _in_capitals_or_figures(reading, pattern, found)
+        _told_by_form(reading, pattern, found)
     for pattern in (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE, _COLON):
         position = 0
         while match := pattern.search(reading.masked, position):
@@ -157,7 +159,7 @@ def find_unquoted(reading: Reading) -> list[Item]:
                 found += _further(reading, pattern, item)
     led = bool(found) and not all(re.fullmatch(r"[\W\d]+", item.text) for item in found)
     for pattern in (_HEADED, _WITH_TITLE, _FOR_NAME, _CAPITALS, _CODES, _BARE_FIGURES):
-        _in_capitals_or_figures(reading, pattern, found)
+        _told_by_form(reading, pattern, found)
     told = " ".join(item.text.lower() for item in found if item not in named)
     found = [
         item for item in found if item not in named or item.text.lower() not in told
@@ -200,9 +202,10 @@ def _listed(reading: Reading) -> list[Item]:
         return []
     found = []
     for m in pieces:
-        start = m.start() + len(m.group()) - len(m.group().lstrip())
-        start += len(re.match(r"(?:and )?", reading.prompt[start:]).group()) if m is pieces[-1] else 0  # type: ignore[union-attr]
-        found.append(Item("text", reading.prompt[start : m.end()].strip(), start, m.end()))
+        text = m.group().strip()
+        text = text.removeprefix("and ") if m is pieces[-1] else text
+        start = reading.prompt.index(text, m.start())
+        found.append(Item("text", text, start, start + len(text)))
         reading.take(m.start(), m.end(), mask=True)
     return found
 
@@ -272,7 +275,7 @@ def _further(reading: Reading, pattern: re.Pattern[str], item: Item) -> list[Ite
 _INNER = (_FIGURES, _SHOWING, _CAPITAL, _NTH_LINE, _YEAR)
 
 
-def _in_capitals_or_figures(reading: Reading, pattern: re.Pattern[str], found: list[Item]) -> None:
+def _told_by_form(reading: Reading, pattern: re.Pattern[str], found: list[Item]) -> None:
     """Texts that are told by how they are written; what leads to them is claimed, too."""
     for match in pattern.finditer(reading.prompt):
         if MARK in reading.masked[match.start() : match.end()]:

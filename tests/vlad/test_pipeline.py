@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
+from pipelines.colours import contrast, to_rgb
 from pipelines.errors import BadPrompt, BadSetting, CheckpointMissing
 from pipelines.types import Box, Layout
 from pipelines.vlad.loaders import load_part
@@ -38,6 +39,15 @@ def test_a_plan_has_every_element_of_the_prompt(layout: Layout) -> None:
     assert [e.text for e in layout.texts] == ["Blue Whale"]
     assert "whale" in [e.text for e in layout.elements if e.kind == "object"]
     assert layout.background is not None and layout.background.colour == "#fcd03a"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_colours_that_the_prompt_asks_for_are_planned_whatever_their_contrast(vlad, seed: int) -> None:
+    plan = vlad.plan('please put the text "HIRING" in white on a solid coral background', seed=seed)
+    assert plan.background is not None
+    assert [plan.background.colour, plan.texts[0].colour] == ["#fa7862", "#ffffff"]
+    free = vlad.plan('the text "HIRING" on a solid coral background', seed=seed)
+    assert contrast(to_rgb(free.texts[0].colour or ""), to_rgb("#fa7862")) >= 4.5
 
 
 def test_same_seed_same_layout_and_same_image(vlad, layout: Layout) -> None:

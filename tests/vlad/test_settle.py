@@ -1,4 +1,4 @@
-"""Settling: rules kept, locked boxes untouched, colours readable."""
+"""Settling: rules kept, locked boxes untouched; and colours that can be read."""
 
 from __future__ import annotations
 
@@ -92,12 +92,13 @@ def test_letters_read_on_both_colours_of_a_pattern() -> None:
     )
 
 
-def test_colours_that_the_prompt_asks_for_stay_when_boxes_are_settled() -> None:
+def test_colours_that_the_prompt_asks_for_stay_and_others_are_made_readable() -> None:
     coral = dataclasses.replace(GROUND, colour="#fa7862")
     white = dataclasses.replace(text(Box(0.2, 0.4, 0.8, 0.6)), colour="#ffffff")
-    asked = settle([coral, white], [], ["", ""], FONTS, fixed=[True, True])
-    assert (asked[0].colour, asked[1].colour) == ("#fa7862", "#ffffff")
-    free = settle([coral, white], [], ["", ""], FONTS)
+    settled = done([coral, white])
+    asked = readable(settled, [True, True])
+    assert [e.colour for e in asked] == [e.colour for e in settled] == ["#fa7862", "#ffffff"]
+    free = readable(settled)
     assert contrast(to_rgb(free[1].colour or ""), to_rgb("#fa7862")) >= 4.5
 
 
