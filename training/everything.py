@@ -56,6 +56,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "gpu": "--minutes 2 --batch 256 --lr 1e-3 --talk 0 --rebuilt 0.34",
     },
     "chat-words": {"cpu": "--steps 1000 --lr 8e-4 --gain 3", "gpu": "--minutes 1 --lr 8e-4 --gain 3"},
+    "told": {"gpu": "--minutes 0.3"},
     "chat": {"cpu": "--steps 1400 --batch 16 --gain 3", "gpu": "--minutes 2.5 --gain 3"},
     "rebuild": {"cpu": "--steps 300", "gpu": "--minutes 1"},
 }
@@ -156,8 +157,10 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
         "--data", held_out)  # fmt: skip
     stage("chat-words", "embedded embedded-held-out", "vlsa_chat", *many, "--names --boost 4", SHORT, *compiled(config),
           "--earlier", out / "vlsa-1b", "--language", out / "vlsa-3")  # fmt: skip
-    stage("chat", "chat-words", "vlsa_chat", *shown, "--rows 1 --length 208", *compiled(config),
+    stage("told", "chat-words", "vlsa_told", "--pictures", sets["posters"], sets["photos"], "--held-out", held_out,
           "--earlier", out / "chat-words", "--embedded", out / "vlsa-1b")  # fmt: skip
+    stage("chat", "told", "vlsa_chat", *shown, "--rows 1 --length 208", *compiled(config),
+          "--earlier", out / "told", "--embedded", out / "vlsa-1b")  # fmt: skip
     stage("rebuild", "chat", "vlsa", "--stage 3 --rebuild --rebuilt 1 --denoised 0.5", *shown, *given,
           "--earlier", out / "chat")  # fmt: skip
     publish("rebuild", VLSA_PARTS, vlsa)

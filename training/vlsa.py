@@ -31,11 +31,12 @@ from pipelines.models.perceiver import encode_views
 from pipelines.models.reader import EMPTY, STRIPS
 from pipelines.models.vfe import add_noise
 from pipelines.models.vlm import SHARPNESS, SORTS, VisionLanguageModel, VisualWords
-from pipelines.registry import load_language_tokenizer
+from pipelines.registry import load_language_tokenizer, read_safetensors
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlad.loaders import load_part as load_vlad
 from pipelines.vlsa.cognition import Requests, cell_colours, colours_of
+from pipelines.vlsa.loaders import WEIGHTS as STORED
 from pipelines.vlsa.loaders import fresh_parts, language_model, load_part, with_lora
 from pipelines.vlsa.quality import ssim
 from pipelines.vlsa.spelling import CLASSES, LETTERS, Speller
@@ -69,6 +70,12 @@ ADDED = (
     "gaps",
     "widths",
     "calls",
+    "teller.",
+    "inks.",
+    "tints.",
+    "middles.",
+    "whole.",
+    "terms",
 )  # which earlier runs may lack
 BESIDE = "beside_connector.weight"  # of SA-Perceiver
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30
@@ -182,11 +189,12 @@ class Vlsa(nn.Module):
 
     def take(self, run: Path, shape: Shape) -> None:
         """Weights of an earlier stage's run; LoRA goes to the layers that it belongs to."""
-        state = torch.load(run / "all.pt")
+        state = state_of(run)
         for name in (*LEARNED, *PROBES):
             if name in state:
                 mine = getattr(self, name).state_dict()
-                new = {n: t for n, t in mine.items() if n not in state[name] and n.startswith(ADDED)}
+                added = ("",) if name == "denoiser" else ADDED  # of which a published part holds the adapter alone
+                new = {n: t for n, t in mine.items() if n not in state[name] and n.startswith(added)}
                 old = {n: widened(t, mine[n]) if n == BESIDE else t for n, t in state[name].items()}
                 getattr(self, name).load_state_dict({**old, **new})
         kept, own = state["layers"], shape.layers
@@ -229,6 +237,19 @@ class Vlsa(nn.Module):
     def mean(self, words: Tensor, name: str) -> Tensor:
         """Logits of the names of one sort: visual words before their gain, (..., hidden) -> (..., names)."""
         return SHARPNESS * words.float() @ getattr(self, f"meaning_{name}").mT
+
+
+def state_of(run: Path) -> dict[str, Any]:
+    """What a run hands on: its all.pt or, where that is gone as in `checkpoints/`, its parts; PROBES then begin anew.
+
+    Raises:
+        CheckpointMissing: neither is there, or a part is damaged.
+    """
+    if (run / "all.pt").exists():
+        return torch.load(run / "all.pt")
+    state = {name: read_safetensors(run / name / STORED) for name in (*LEARNED, "lora")}
+    layers = json.loads((run / "lora" / "config.json").read_text())["layers"]
+    return {**state, "layers": None if layers is None else tuple(layers)}
 
 
 def widened(old: Tensor, own: Tensor) -> Tensor:

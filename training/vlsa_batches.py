@@ -218,13 +218,14 @@ class Talk:
 
 
 # Exchanges of a conversation come in random order, and what does not fit is left out; these come sooner, because they
-# are short and say most about what the image shows, or later.
+# are short and say most about what the image shows, or because few are asked.
 SOONER = {
     KINDS.index(k): x
     for k, x in {
         "background_colour": 0.5, "count": 0.5, "read": 0.6, "presence": 0.4, "objects": 0.2, "short_caption": 0.2,
         "caption": 0.4,
-        "text_presence": -0.2, "text_colour": -0.3, "read_where": -0.4, "text_place": -0.4, "relation": -0.4,
+        "text_presence": -0.2, "text_colour": 0.3, "text_place": 0.3, "object_colour": 0.4, "position": 0.4,
+        "relation": 0.2, "scene": 0.3, "style": 0.4, "background_kind": 0.3,
     }.items()
 }  # fmt: skip
 SHORT = {KINDS.index(k): 2.5 for k in ("presence", "count", "text_presence", "any_text", "background_colour")}

@@ -41,6 +41,7 @@ from training.vlsa import (
     lexicon,
     phrases_of,
     spelling_config,
+    state_of,
     thing_loss,
     weighed,
     words_config,
@@ -53,6 +54,7 @@ CONFIGS = {
     "cpu": RunConfig(steps=3000, batch=12, lr=6e-4, warmup=50, ema=0.99, eval_every=250, save_every=250),
     "gpu": RunConfig(steps=20000, batch=96, lr=6e-4, minutes=9, eval_every=1000, save_every=5000),
 }
+STAYS = "spell.", "teller.", "inks.", "tints.", "middles.", "whole."  # V stays, and what is spelled and told with it
 HELD_OUT = 64  # pictures that are measured
 
 
@@ -78,8 +80,8 @@ class ChatStage:
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
         self.sizes, self.compile_layers, self.rates = sizes or {}, compile_layers, rates or {}
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.state = torch.load(run / "all.pt")
-        spoken = torch.load(language / "all.pt") if language else self.state
+        self.state = state_of(run)
+        spoken = state_of(language) if language else self.state
         self.lora = spoken["lora"] if spoken["layers"] is None else {}  # the small decoder's belongs to other inputs
         self.rank = json.loads(((language or run) / "lora" / "config.json").read_text())["rank"]
         source = get_preset("mini").language_model
@@ -99,8 +101,8 @@ class ChatStage:
         model = VisionLanguageModel(with_lora(base, self.rank), words).to(self.device)
         language: Any = model.language
         language.load_state_dict(self.lora, strict=False)
-        if words.config.letters:
-            words.spell.requires_grad_(False)  # V stays, and what is spelled with it
+        for name, p in words.named_parameters():
+            p.requires_grad_(not name.startswith(STAYS))
         for name, p in language.named_parameters():
             p.requires_grad_("lora_" in name)
         language.get_base_model().set_attn_implementation("eager")  # the faster backward pass on a CPU
@@ -113,9 +115,9 @@ class ChatStage:
         """The run's, with names where they are wanted; spelled with spaces, and objects named."""
         config, state = words_config(self.run), self.state["words"]
         if self.named:
-            config |= {"names": [len(self.phrases[k]) for k in SORTS], "named": 0}
-            state = {**state, "table": torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])}
-            state.pop("calls", None)
+            config |= {"names": [len(self.phrases[k]) for k in SORTS], "named": 0, "told": 0, "wholes": []}
+            state = {n: t for n, t in state.items() if n not in ("calls", "terms") and not n.startswith(STAYS[1:])}
+            state["table"] = torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])
         if config.get("names") and self.boost is not None:
             config["boost"] = self.boost
         if config.get("letters"):

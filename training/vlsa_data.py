@@ -1,8 +1,9 @@
-"""What VLSA's stages read beside the pictures: conversations as token ids, and where letters and objects stand.
+"""What VLSA's stages read beside the pictures: conversations as token ids, where letters and objects stand, and what is
+told of them.
 
-`python -m training.vlsa_data --data DIR ...` writes conversations.npz, letters.npz and objects.npz into folders of
-`training.data.dataset`, `training.data.pages` and `training.data.shelves`, and conversations.npz into those of
-`training.data.photos`.
+`python -m training.vlsa_data --data DIR ...` writes conversations.npz, letters.npz, objects.npz and told.npz into
+folders of `training.data.dataset`, `training.data.pages` and `training.data.shelves`, and conversations.npz and
+told.npz into those of `training.data.photos`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.colours import COLOURS, name_of, to_rgb
 from pipelines.config import get_preset
 from pipelines.registry import load_language_tokenizer
 from pipelines.types import Element, Layout
@@ -24,9 +26,11 @@ from pipelines.vlad.fonts import FontBook
 from pipelines.vlad.lettering import fit_text
 from pipelines.vlsa.spelling import CLASSES, LETTERS, Speller
 from training.data.assets import Assets
+from training.data.question_facts import Facts, object_colour, surface
 from training.data.questions import KINDS, Exchange, converse, photo
 from training.posters import training_fonts
 
+INDEX = {name: i for i, name in enumerate(COLOURS)}
 EXCHANGES = 12  # kept for each picture
 EM = 64  # pixels, at which advances are measured
 
@@ -62,6 +66,23 @@ class Conversations:
 
     def __len__(self) -> int:
         return len(self.kinds) // EXCHANGES
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is told of N pictures in words, and where.
+
+    Attributes:
+        letters, objects: rows as of `letters_of` and `objects_of`, none in photographs. inks, tints: for each of these
+        rows 1 + index in `COLOURS`, 0 where an object has several colours. wholes: (N, sorts) strings, "" where there
+        is none; see `training.data.question_facts.Facts.told`.
+    """
+
+    letters: Ragged
+    inks: Ragged
+    objects: Ragged
+    tints: Ragged
+    wholes: np.ndarray
 
 
 def letters_of(layout: Layout, fonts: FontBook) -> np.ndarray:
@@ -103,6 +124,52 @@ def save_objects(folder: Path, records: list[dict[str, Any]], assets: Assets) ->
     names = {name: i for i, name in enumerate(every)}
     rows = Ragged.of(objects_of(r, names) for r in records)
     np.savez(folder / "objects.npz", values=rows.values, starts=rows.starts, names=np.array(every))
+
+
+def inks_of(layout: Layout) -> np.ndarray:
+    """(L,) uint8: 1 + index in `COLOURS` of the colour of each row of `letters_of`."""
+    texts = [e for e in layout.elements if e.kind == "text"]
+    inks = [1 + INDEX[name_of(to_rgb(str(e.colour)))] for e in texts]
+    return np.repeat(np.array(inks, np.uint8), [len("".join(e.text.split())) for e in texts])
+
+
+def tints_of(record: dict[str, Any], assets: Assets) -> np.ndarray:
+    """(K,) uint8: 1 + index in `COLOURS` of the colour of each row of `objects_of`, 0 where it has several."""
+    elements = record["layout"]["elements"]
+    found = [object_colour(assets.objects[n], elements[int(i)])[0] for i, n in record["object_names"].items()]
+    return np.array([1 + INDEX[c] if c in INDEX else 0 for c in found], np.uint8)
+
+
+def save_told(folder: Path, records: list[dict[str, Any]], assets: Assets) -> None:
+    """told.npz of posters; letters.npz and objects.npz, whose rows it follows, are there already.
+
+    Raises:
+        ValueError: these are of other posters.
+    """
+    layouts = (Layout.from_dict(r["layout"]) for r in records)
+    inks, tints = Ragged.of(map(inks_of, layouts)), Ragged.of(tints_of(r, assets) for r in records)
+    for name, rows in (("letters", inks), ("objects", tints)):
+        marks = load_marks(folder, name)
+        if marks is None or not np.array_equal(marks.starts, rows.starts):
+            raise ValueError(f"{folder / name}.npz is of other posters; write it anew with training.vlsa_data.")
+    wholes = np.array([Facts(r, assets).told for r in records])
+    np.savez(folder / "told.npz", inks=inks.values, tints=tints.values, wholes=wholes)
+
+
+def load_terms(folder: Path) -> Terms | None:
+    """What is told of a data set; None where nothing is known."""
+    if not (folder / "told.npz").exists():
+        return None
+    with np.load(folder / "told.npz") as f:
+        inks, tints, wholes = f["inks"], f["tints"], f["wholes"]
+    none = Ragged(np.zeros((0, 5), np.float32), np.zeros(len(wholes) + 1, int))
+    letters, objects = (load_marks(folder, name) or none for name in ("letters", "objects"))
+    return Terms(letters, Ragged(inks, letters.starts), objects, Ragged(tints, objects.starts), wholes)
+
+
+def told_of(record: dict[str, Any]) -> tuple[str, ...]:
+    """`Facts.told` of a photograph: its noun, and what it is of."""
+    return "", "photo", "", "", surface(record["phrase"]), ""
 
 
 def save_letters(folder: Path, records: list[dict[str, Any]], fonts: FontBook) -> None:
@@ -164,11 +231,14 @@ def prepare(folder: Path, speller: Speller, assets: Assets, fonts: FontBook, see
     if (folder / "photos.jsonl").exists():
         records = lines_of(folder / "photos.jsonl")
         rows = (about_photo(r, random.Random(f"{seed}:{i}"), assets) for i, r in enumerate(records))
+        nothing = np.zeros(0, np.uint8)
+        np.savez(folder / "told.npz", inks=nothing, tints=nothing, wholes=np.array([told_of(r) for r in records]))
     else:
         records = lines_of(folder / "layouts.jsonl")
         rows = (converse(r, random.Random(f"{seed}:{i}"), EXCHANGES, assets) for i, r in enumerate(records))
         save_letters(folder, records, fonts)
         save_objects(folder, records, assets)
+        save_told(folder, records, assets)
     save_conversations(folder, rows, speller)
 
 

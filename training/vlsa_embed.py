@@ -3,13 +3,15 @@
     python -m training.vlsa_embed --run RUN --data DIR ... [--plain]
 
 writes RUN/embedded/<name of DIR>/: v.npy (N, 64, width) float16, codes.npy (N, 32, 32) uint16, colours.npy (N, 8, 8, 3)
-uint8, and objects.npy (N, 64) int16 and grounds.npy (N, 64) uint8 as in `training.vlsa_batches.Sight`. With them a
-step of `training.vlsa_chat` costs what its language model costs. What is there is not made again.
+uint8, objects.npy (N, 64) int16 and grounds.npy (N, 64) uint8 as in `training.vlsa_batches.Sight`, and fills.npy (N, 2)
+float32, how much of the frame's height and width each picture fills. With them a step of `training.vlsa_chat` costs
+what its language model costs. What is there is not made again.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +27,14 @@ from training.vlsa_batches import FRAMES, Pictures, load_pictures, sight
 from training.vlsa_data import Conversations, load_conversations, load_names
 
 CHUNK = 32  # pictures at a time, of one frame
-ARRAYS = {"v": "f2", "codes": "u2", "colours": "u1", "objects": "i2", "grounds": "u1"}
+ARRAYS = {"v": "f2", "codes": "u2", "colours": "u1", "objects": "i2", "grounds": "u1", "fills": "f4"}
 OTHER = 0.2  # share of chunks in another frame than 2 x 2 tiles
 
 
 @dataclass(frozen=True)
 class Embedded:
     """A data set as the language model meets it: V (N, 64, width) float16, codes (N, 32, 32), colours (N, 8, 8, 3),
-    objects (N, 64) and grounds (N, 64) of the pictures, names of objects, and conversations.
+    objects (N, 64), grounds (N, 64) and fills (N, 2) of the pictures, names of objects, and conversations.
     """
 
     v: np.ndarray
@@ -40,6 +42,7 @@ class Embedded:
     colours: np.ndarray
     objects: np.ndarray
     grounds: np.ndarray
+    fills: np.ndarray
     names: list[str]
     conversations: Conversations
 
@@ -68,6 +71,14 @@ def frame_of(rng: np.random.Generator, plain: bool) -> tuple[tuple[int, int], tu
     return FRAMES[int(rng.integers(len(FRAMES)))], fill
 
 
+def chunks(n: int, plain: bool, seed: int) -> Iterator[tuple[np.ndarray, tuple[int, int], tuple[float, float]]]:
+    """Rows, frame and fill of one chunk of n pictures after the other."""
+    rng = np.random.default_rng((seed, 83))
+    order = np.arange(n) if plain else rng.permutation(n)
+    for i in range(0, n, CHUNK):
+        yield order[i : i + CHUNK], *frame_of(rng, plain)
+
+
 @torch.no_grad()
 def embed(
     data: Pictures, run: Path, checkpoints: Path, folder: Path, plain: bool, limit: int | None = None, seed: int = 0
@@ -85,24 +96,22 @@ def embed(
     folder.mkdir(parents=True, exist_ok=True)
     shapes = {
         "v": (CELLS**2, width), "codes": (CODE_GRID, CODE_GRID), "colours": (CELLS, CELLS, 3),
-        "objects": (CELLS**2,), "grounds": (CELLS**2,),
+        "objects": (CELLS**2,), "grounds": (CELLS**2,), "fills": (2,),
     }  # fmt: skip
     out = {
         k: np.lib.format.open_memmap(folder / f"{k}.npy", mode="w+", dtype=d, shape=(n, *shapes[k]))
         for k, d in ARRAYS.items()
     }
-    rng = np.random.default_rng((seed, 83))
-    order = np.arange(n) if plain else rng.permutation(n)
-    for i in range(0, n, CHUNK):
-        rows = order[i : i + CHUNK]
-        s = sight(data, rows, *frame_of(rng, plain)).to(device)
-        with torch.autocast(device, torch.bfloat16):
+    for rows, frame, fill in chunks(n, plain, seed):
+        s = sight(data, rows, frame, fill).to(device)
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):  # single precision is faster on a CPU
             v_lo, v_hi = encode_views(vision, s.snapshot, s.tiles, s.frame, perceiver.config.beside > 0)
             v, _, _ = perceiver(v_lo, v_hi, s.centres)
             codes = vq.indices(s.picture.contiguous(memory_format=torch.channels_last))
         out["v"][rows] = v.float().cpu().numpy().astype(np.float16)
         out["codes"][rows] = codes.cpu().numpy()
         out["objects"][rows], out["grounds"][rows] = s.objects.cpu().numpy(), s.grounds.cpu().numpy()
+        out["fills"][rows] = fill
         out["colours"][rows] = [cell_colours(p) for p in to_uint8(s.picture).cpu().numpy()]
     for array in out.values():
         array.flush()

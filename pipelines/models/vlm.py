@@ -26,10 +26,14 @@ SHARPNESS = 4.0  # the logit of a name is so many times the projection on it
 BOXES = 2, 8  # rows and columns of a cell; no two letters of legible text have their centres in one
 BANDS = 6  # of the Fourier features of a word's place
 WORDS_AT_A_TIME = 32  # words behind V in training: few shapes of batches to compile for
-SURE = 0.5  # probability in some cell from which an object is named
+SURE = 0.6  # probability in some cell from which an object is named
 SEEN = 0.08  # probability from which a cell belongs to it
+DROPPED = 0.5  # share of V that wholes are told without in training
+LEAST = 0.8  # cells, weighed by that, that it has
 NAMED = 6  # objects of an image that are named
 LETTER, SPACE, END, NAME = range(4)  # kinds of words behind V: END of a line, part of a NAME
+THIRDS = 0.36, 0.64  # of the image, between top, middle and bottom and between left, middle and right
+PLACES = 9  # top left, top, top right, left, centre, right, bottom left, bottom, bottom right
 COLOUR_LEVELS = 8  # a channel; a colour token is one of 8^3 colours
 
 
@@ -47,6 +51,27 @@ class Word(NamedTuple):
     place: tuple[float, float]
     boxes: Sequence[int] = ()
     token: int = 0
+
+
+class Told(NamedTuple):
+    """Logits of what V tells besides letters and names of objects.
+
+    Attributes:
+        inks: (B, l, BOXES rows, colours) colour of the letters in a cell's upper and lower half. tints: (B, l, 1 +
+        colours) colour of the object in a cell, the first of several colours. middles: (B, l, 2) where the middle of
+        that object lies, seen from the cell's, (y, x) in shares of the image. wholes: (B, 1 + n) for each sort of what
+        is told of a whole image, the first that there is none of them.
+    """
+
+    inks: Tensor
+    tints: Tensor
+    middles: Tensor
+    wholes: Sequence[Tensor]
+
+
+def place_of(y: float, x: float) -> int:
+    """Which of PLACES (y, x) in [0, 1] lies in, row by row."""
+    return 3 * sum(y > edge for edge in THIRDS) + sum(x > edge for edge in THIRDS)
 
 
 def by_place(boxes: Tensor) -> Tensor:
@@ -75,7 +100,11 @@ class VisualWords(ModelMixin, ConfigMixin):
     embedding of its character with its place, line by line, with words for the spaces between them and for the ends of
     lines. The objects whose names are likely enough become words in the same way, "two ice cream cone" as its tokens in
     the language model's own embeddings: the expected embedding of a name has lost in which order its tokens come.
-    All of it comes out of V; an image without text and objects adds none.
+
+    And what V tells is said where it belongs: of a whole image what it is, its style and its ground; behind the name of
+    an object its colour and its place; before a line its place, and behind it the colour of its letters. Whoever asks
+    for the colour of a word finds it next to that word and has not to look it up in a cell. All of it comes out of V;
+    an image without text and objects adds nothing but what is told of it as a whole.
 
     Args:
         width: of V. hidden: of the language model. codes, channels: size of the codebook. scale: of a word
@@ -83,20 +112,24 @@ class VisualWords(ModelMixin, ConfigMixin):
         = none of any. boost: of the expected embedding. letters: classes of letters, the first of which is "no
         letter"; 0 = V is not spelled. spelling: width between the two layers that spell V; 0 = one layer. spaced: True
         = there are words for spaces and ends of lines. named: tokens of the longest name; 0 = objects are not named.
+        told: width between the layers that tell colours and wholes; 0 = neither they nor places are told. wholes: how
+        many there are of each sort of what is told of a whole image.
 
     Raises:
-        ValueError: spaced without letters, or named without letters or names.
+        ValueError: spaced without letters, named without letters or names, or told without being named.
     """
 
     @register_to_config
     def __init__(
         self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
         gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0, letters: int = 0,
-        spelling: int = 0, spaced: bool = False, named: int = 0,
+        spelling: int = 0, spaced: bool = False, named: int = 0, told: int = 0, wholes: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         if ((spaced or named) and not letters) or (named and not names):
             raise ValueError("spaces and names of objects stand among letters: give letters, and names to name by")
+        if told and not named:
+            raise ValueError("colours and places are told of what is named: give the longest name's tokens")
         if letters:
             boxes = BOXES[0] * BOXES[1] * letters
             two = nn.Sequential(nn.Linear(width, spelling), nn.GELU(), nn.Linear(spelling, boxes)) if spelling else None
@@ -109,6 +142,14 @@ class VisualWords(ModelMixin, ConfigMixin):
                 self.register_buffer("widths", torch.full((letters,), 0.55))  # of letters, em
         if named and names:  # tokens of the names of objects and of numbers, filled up with -1
             self.register_buffer("calls", torch.full((names[0] + names[2], named), -1, dtype=torch.int32))
+        if told and names:
+            colours = names[1]
+            self.teller = nn.Sequential(nn.Linear(width, told), nn.GELU())
+            self.inks, self.tints = nn.Linear(told, BOXES[0] * colours), nn.Linear(told, 1 + colours)
+            self.middles = nn.Linear(told, 2)
+            self.whole = nn.Linear(2 * told, sum(wholes) + len(wholes))
+            terms = colours + PLACES + sum(wholes)  # tokens of colours, places and what is told of wholes
+            self.register_buffer("terms", torch.full((terms, named), -1, dtype=torch.int32))
         self.register_buffer("table", torch.zeros(sum(names or ()), hidden))  # embeddings of names, without their mean
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.visual = nn.Linear(width, hidden)
@@ -155,8 +196,23 @@ class VisualWords(ModelMixin, ConfigMixin):
         """V (B, l, width) -> logits of the letter in each box of each cell (B, l, BOXES rows * columns, letters)."""
         return self.spell(self.norm(v)).unflatten(-1, (-1, self.config.letters))
 
+    def told(self, v: Tensor) -> Told:
+        """What V (B, l, width) tells. Needs `told`.
+
+        In training wholes are told from a part of V: there are as many of them as pictures, which are learned by heart
+        otherwise, and then the language model trusts them more than it should.
+        """
+        hidden = self.teller(self.norm(v))
+        part = self.teller(F.dropout(self.norm(v), DROPPED)) if self.training else hidden
+        whole = self.whole(torch.cat([part.mean(1), part.amax(1)], -1))
+        inks = self.inks(hidden).unflatten(-1, (BOXES[0], -1))
+        return Told(
+            inks, self.tints(hidden), self.middles(hidden), whole.split([1 + n for n in self.config.wholes], -1)
+        )
+
     def found(self, v: Tensor, table: Tensor | None = None, multiple: int = 1) -> tuple[Tensor, Tensor]:
-        """What V (B, l, width) shows, as words: names of objects, largest first, then letters in reading order.
+        """What V (B, l, width) shows, as words: what it is as a whole, names of objects, largest first, then letters in
+        reading order, with their places and colours.
 
         Args:
             table: (vocabulary, hidden) embeddings of the language model; needed where objects are named. multiple: n
@@ -171,8 +227,10 @@ class VisualWords(ModelMixin, ConfigMixin):
         if self.config.named and table is None:
             raise ValueError("names of objects are tokens: give the language model's embeddings")
         share = by_place(chances(self.spelled(v)))  # (B, rows, columns, letters)
+        letters, inks = share.detach().float().cpu().numpy(), self.inked(v) if self.config.told else [None] * len(v)
         named = self.objects(v) if self.config.named else [[]] * len(v)
-        texts = [n + self.text(image) for n, image in zip(named, share.detach().cpu().numpy(), strict=True)]
+        wholes = self.as_a_whole(v) if self.config.told else [[]] * len(v)
+        texts = [w + n + self.text(*seen) for w, n, *seen in zip(wholes, named, letters, inks, strict=True)]
         n, empty = multiple * math.ceil(max(map(len, texts)) / multiple), share.shape[1] * share.shape[2]
         boxes = np.full((len(v), n, TOGETHER), empty)
         kinds, tokens, there = np.zeros((3, len(v), n), int)
@@ -195,11 +253,13 @@ class VisualWords(ModelMixin, ConfigMixin):
             words = words + (table[ids] * (kind == NAME)[..., None]).to(words)
         return words, torch.from_numpy(there > 0).to(v.device)
 
-    def text(self, share: np.ndarray) -> list[Word]:
-        """The letters of an image with spaces and ends of lines, each of which stands where the letter behind it does.
+    def text(self, share: np.ndarray, inks: np.ndarray | None = None) -> list[Word]:
+        """The letters of an image with spaces and ends of lines, each of which stands where the letter behind it does,
+        and before each line the tokens of its place and behind it those of its colour.
 
         Args:
-            share: (rows, columns, letters) probabilities.
+            share: (rows, columns, letters) probabilities. inks: (rows, cells across, colours) probabilities, where they
+            are told.
         """
         (rows, columns), there = share.shape[:2], 1 - share[..., 0]
         flat = share.reshape(-1, share.shape[-1])
@@ -208,36 +268,81 @@ class VisualWords(ModelMixin, ConfigMixin):
         for line in reading_order(there):
             before = np.zeros(len(line), bool)
             places = [((b[0] // columns + 0.5) / rows, (b[0] % columns + 0.5) / columns) for b in line]
+            middle = float(np.mean([y for y, _ in places])), (places[0][1] + places[-1][1]) / 2
             if widths is not None:
                 if out:
                     out.append(Word(END, places[0]))
                 centres = [np.average(np.array(b) % columns, weights=there.reshape(-1)[b]) for b in line]
                 likeliest = [flat[b, 1:].sum(0).argmax() + 1 for b in line]
                 before = spaces(np.array(centres), widths[likeliest])
+            if inks is not None:
+                out += self.terms_of(len(self.colour_terms) + place_of(*middle), middle)
             for boxes, place, space in zip(line, places, before, strict=True):
                 out += [Word(SPACE, place)] * int(space) + [Word(LETTER, place, boxes)]
+            if inks is not None:
+                across = columns // inks.shape[1]  # boxes of a cell
+                told = [inks[b // columns, b % columns // across] * there.reshape(-1)[b] for bs in line for b in bs]
+                out += self.terms_of(int(np.sum(told, 0).argmax()), middle)
         return out
 
     @torch.no_grad()
     def objects(self, v: Tensor) -> list[list[Word]]:
         """For each image of V (B, l, width) how many of which objects it shows: tokens of the number and of the name of
-        each that is likelier than SURE in some cell, the largest first, at most NAMED.
+        each that is likelier than SURE in some cell and has LEAST of them, the largest first, at most NAMED; where they
+        are told, its colour, if it has one, and its place.
 
-        All words of an object stand in the middle of its cells, in [0, 1]. Needs `named`.
+        All words of an object stand in the middle of its cells or, where that is told, in its own, in [0, 1]. Needs
+        `named`.
         """
         shown, _, numbers = (x.detach().float().cpu().numpy() for x in self.likely(self.read(v)))
         calls, side, out = self.calls.tolist(), math.isqrt(v.shape[1]), []
-        for things, counts in zip(shown, numbers, strict=True):
+        seen = self.told(v) if self.config.told else None
+        tints = seen.tints.float().softmax(-1).cpu().numpy() if seen else [None] * len(v)
+        middles = seen.middles.float().cpu().numpy() if seen else np.zeros((*v.shape[:2], 2))
+        for things, counts, tint, middle in zip(shown, numbers, tints, middles, strict=True):
             best = things.argmax(-1)
             cells = {k: np.flatnonzero((best == k) & (things[:, k] > SEEN)) for k in set(best[things.max(-1) > SURE])}
-            sure = {k: things[c, k] for k, c in cells.items()}
+            sure = {k: things[c, k] for k, c in cells.items() if things[c, k].sum() >= LEAST}
             words: list[Word] = []
             for k in sorted(sure, key=lambda k: -float(sure[k].sum()))[:NAMED]:
-                y, x = ((float(np.average(a, weights=sure[k])) + 0.5) / side for a in np.divmod(cells[k], side))
+                own = (np.stack(np.divmod(cells[k], side), -1) + 0.5) / side + middle[cells[k]]
+                y, x = (float(c) for c in np.average(own, axis=0, weights=sure[k]))
                 number = calls[shown.shape[-1] + counts[cells[k]].sum(0).argmax()]
                 words += [Word(NAME, (y, x), token=t) for t in [*number, *calls[k]] if t >= 0]
+                if tint is not None:
+                    colour = int((sure[k] @ tint[cells[k]]).argmax())
+                    words += self.terms_of(colour - 1, (y, x)) if colour else []
+                    words += self.terms_of(len(self.colour_terms) + place_of(y, x), (y, x))
             out.append(words)
         return out
+
+    @torch.no_grad()
+    def inked(self, v: Tensor) -> np.ndarray:
+        """V (B, l, width) -> (B, rows, cells across, colours): how likely letters there have which colour."""
+        inks = self.told(v).inks.float().softmax(-1)  # (B, l, BOXES rows, colours)
+        cells = math.isqrt(v.shape[1])
+        return inks.unflatten(1, (cells, cells)).transpose(2, 3).flatten(1, 2).cpu().numpy()
+
+    @torch.no_grad()
+    def as_a_whole(self, v: Tensor) -> list[list[Word]]:
+        """For each image of V (B, l, width) the tokens of the likeliest of each sort that is told of a whole image,
+        unless it is none; they stand in the middle.
+        """
+        likeliest = [logits.argmax(-1).tolist() for logits in self.told(v).wholes]
+        first = len(self.colour_terms) + PLACES + np.cumsum([0, *self.config.wholes])
+        return [
+            [w for k, start in zip(image, first, strict=False) if k for w in self.terms_of(start + k - 1, (0.5, 0.5))]
+            for image in zip(*likeliest, strict=True)
+        ]
+
+    @property
+    def colour_terms(self) -> range:
+        """Rows of `terms` that name colours; those of PLACES follow, then those of wholes."""
+        return range(self.config.names[1])
+
+    def terms_of(self, row: int, place: tuple[float, float]) -> list[Word]:
+        """The tokens of a row of `terms`, at a place."""
+        return [Word(NAME, place, token=t) for t in self.terms[row].tolist() if t >= 0]
 
     def inputs(self) -> Tensor:
         """Input embeddings of the new tokens (count, hidden)."""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.colours import COLOURS
+from pipelines.colours import COLOURS, name_of, to_rgb
 from pipelines.config import SMOLLM2
 from pipelines.models.vlm import by_place
 from pipelines.models.vq import VQVAE
@@ -27,6 +27,7 @@ from pipelines.vlsa.loaders import load_part
 from pipelines.vlsa.spelling import Speller
 from training import vlsa as recipe
 from training import vlsa_letters as letters_recipe
+from training import vlsa_told as told_recipe
 from training import vq
 from training.checkpoints import save_part
 from training.data.assets import Assets
@@ -47,8 +48,12 @@ from training.vlsa_batches import (
     sight,
 )
 from training.vlsa_chat import ChatStage
-from training.vlsa_data import CLASSES, LETTERS, load_marks, prepare, save_conversations
+from training.vlsa_data import CLASSES, LETTERS, load_marks, load_terms, prepare, save_conversations
 from training.vlsa_embed import embed, load_embedded
+from training.vlsa_told import load_told
+
+KEPT = "teller.", "inks.", "tints.", "whole."
+MOVED = ("teller.0.weight", "inks.weight", "whole.bias", "visual.weight", "place.weight")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +129,46 @@ def test_cells_know_their_object_its_copies_and_their_ground() -> None:
     picture[..., 128:] = torch.tensor(COLOURS["navy blue"])[:, None, None] / 127.5 - 1
     named = [list(COLOURS)[int(k)] for k in cell_grounds(picture)[0]]
     assert named[0] == "white" and named[7] == "navy blue"
+
+
+def test_what_is_told_of_posters_stands_where_they_show_it(posters: Path) -> None:
+    terms = load_terms(posters)
+    records = [json.loads(x) for x in (posters / "layouts.jsonl").read_text().splitlines()]
+    assert terms is not None and [w[1] != "" for w in terms.wholes] == [True] * 6
+    for i, record in enumerate(records):
+        texts = [e for e in record["layout"]["elements"] if e["kind"] == "text"]
+        told = {list(COLOURS)[k - 1] for k in terms.inks[i]}
+        assert told == {name_of(to_rgb(e["colour"])) for e in texts} and len(terms.inks[i]) == len(terms.letters[i])
+        assert len(terms.tints[i]) == len(record["object_names"])
+    with pytest.raises(ValueError, match="told.npz"):
+        load_told(posters, posters.parent)
+
+
+def test_colours_of_letters_and_objects_by_cell() -> None:
+    letters = np.array([[3, 0.01, 0.1], [1, 0.1, 0.02], [2, 0.9, 0.9]], np.float32)
+    inks = told_recipe.ink_grid([letters], [np.array([5, 7, 1], np.uint8)], np.array([[1.0, 0.5]]))
+    assert inks.shape == (1, 64, 2) and inks[0, 0].tolist() == [4, 6]
+    assert inks[0, 7 * 8 + 3].tolist() == [0, told_recipe.UNKNOWN]
+    assert (inks != told_recipe.UNKNOWN).sum() == 3
+    objects = np.array([[7, 0.0, 0.0, 0.25, 0.25], [9, 0.0, 0.75, 0.2, 1.0]], np.float32)
+    tints, middles = told_recipe.object_grids([objects], [np.array([0, 4], np.uint8)], np.ones((1, 2)))
+    assert tints[0, 0] == 0 and tints[0, 7] == 4 and tints[0, 63] == told_recipe.UNKNOWN
+    assert middles[0, 0].tolist() == pytest.approx([0.0625, 0.0625]) and not middles[0, 63].any()
+    assert (middles[0, 7] + 0.5 / 8).tolist() == pytest.approx([0.1, 0.0])
+
+
+def test_published_parts_are_gone_on_with(tmp_path: Path, posters: Path, codebook: Path) -> None:
+    """Where a run's own state is gone its parts are as good, but for probes."""
+    run = tmp_path / "2"
+    fit(stage(3, posters, codebook), config(), run)
+    whole = recipe.state_of(run)
+    (run / "all.pt").unlink()
+    parts = recipe.state_of(run)
+    assert set(whole) - set(parts) == set(recipe.PROBES) and parts["layers"] is None
+    assert all(torch.allclose(parts["words"][n].float(), t.float(), atol=1e-2) for n, t in whole["words"].items())
+    model = stage(3, posters, codebook, run).modules()
+    adapters = {n: t for n, t in model.denoiser.state_dict().items() if "lora_A" in n}
+    assert adapters and all(torch.allclose(t, whole["denoiser"][n], atol=1e-2) for n, t in adapters.items())
 
 
 def test_visual_words_learn_the_meaning_of_what_they_show() -> None:
@@ -342,6 +387,20 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     ]
     narrow, wide = (float(known["widths"][LETTERS.index(c) + 1]) for c in "iW")
     assert 0.15 < narrow < 0.4 < 0.7 < wide < 1.2
+    told = told_recipe.ToldStage(tmp_path / "4", [load_told(run, posters)], load_told(run, posters), hidden=16)
+    fit(told, config(), tmp_path / "told")
+    last = rows(tmp_path / "told")[-1]
+    assert float(last["inks"]) > 0 and 0 <= float(last["noun_accuracy"]) <= 1
+    telling = load_part("words", tmp_path / "told")
+    terms = [speller.decode([t for t in row if t >= 0]) for row in telling.terms.tolist()]
+    assert terms[:2] == [" red", " maroon"] and terms[len(COLOURS)] == " top left" and len(terms) == len(told.tokens)
+    assert telling.terms_of(0, (0.5, 0.5)) and torch.equal(telling.table, words.table)
+    spoken = ChatStage(tmp_path / "told", [data], None, data, 96, sizes=recipe.SMOKE_SIZES)
+    fit(spoken, config(), tmp_path / "6")
+    after = load_part("words", tmp_path / "6").state_dict()
+    assert all(torch.equal(after[n], t) == n.startswith(KEPT) for n, t in telling.state_dict().items() if n in MOVED)
+    named = ChatStage(tmp_path / "6", [data], None, data, 96, named=True, sizes=recipe.SMOKE_SIZES)
+    assert not named.modules().words.config.told  # new names are told anew
     old = tmp_path / "old"  # a run from before there were spaces and names: what only rebuilds leaves it as it is
     shutil.copytree(tmp_path / "4", old)
     state = torch.load(old / "all.pt")

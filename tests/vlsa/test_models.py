@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,21 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder, cell_cover, reconstruction_loss
-from pipelines.models.perceiver import SAPerceiver, assembled, by_tile, encode_views
+from pipelines.models.perceiver import SAPerceiver, assembled, by_tile, encode_views, fourier
 from pipelines.models.reader import EMPTY, chances
 from pipelines.models.reading import reading_order, spaces
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.models.vlm import (
+    BANDS,
     BOXES,
+    END,
+    LETTER,
+    NAME,
+    PLACES,
     VisionLanguageModel,
     VisualWords,
+    Word,
+    place_of,
     response_loss,
 )
 from pipelines.models.vq import VQVAE
@@ -447,6 +455,78 @@ def test_objects_are_named_by_the_language_models_own_tokens(vlm: VisionLanguage
     image, keep = vlm.image(v)
     assert image.shape[1] == 64 + 5 == int(keep.sum())
     assert words.objects(torch.zeros(1, 64, 64)) == [[]]
+
+
+@pytest.fixture
+def telling() -> VisualWords:
+    """Tells red of V's number 20 and blue of 21, and of a whole the second of two of one sort where 30 is anywhere."""
+    small: dict[str, Any] = {"width": 64, "hidden": 32, "codes": 20, "channels": 4, "letters": 4}
+    words = VisualWords(**small, names=(3, 2, 2), spaced=True, named=2, told=64, wholes=(2, 1)).eval()
+    with torch.no_grad():
+        words.table.copy_(torch.eye(7, 32))
+        words.calls.copy_(torch.tensor([[11, 12], [13, -1], [14, -1], [21, -1], [22, -1]]))
+        words.terms.copy_(torch.tensor([[k, k + 1 if k == 30 else -1] for k in range(30, 30 + 2 + 9 + 3)]))
+        for p in words.parameters():
+            p.zero_()
+        words.visual.weight[:7, :7] = 2 * torch.eye(7)
+        words.visual.bias[:3] = -2.0  # what shows nothing has no name
+        words.teller[0].weight.copy_(torch.eye(64))
+        for half in (0, 2):
+            words.inks.weight[half, 20] = words.inks.weight[half + 1, 21] = 1.0
+        words.tints.weight[1, 20] = words.tints.weight[2, 21] = 1.0
+        words.tints.bias[0] = words.whole.bias[0] = words.whole.bias[3] = 2.0  # several colours; nothing of a whole
+        words.whole.weight[2, 64 + 30] = 1.0
+        words.spell.bias.copy_(torch.tensor([8.0, 0, 0, 0]).repeat(16))
+    return words
+
+
+def tokens_of(words: list[Word]) -> list[int]:
+    return [w.token for w in words if w.kind == NAME]
+
+
+def test_an_object_is_followed_by_its_colour_and_its_place(telling: VisualWords) -> None:
+    v = torch.zeros(1, 64, 64)
+    v[0, 9, [0, 6, 21]] = 1.0  # one thing, blue, at the top left
+    v[0, 60, [1, 5]] = 1.0  # another of no one colour, at the bottom
+    assert tokens_of(telling.objects(v)[0]) == [22, 11, 12, 31, 32, 21, 13, 32 + 7]
+    assert telling.terms_of(0, (0.5, 0.5)) == [Word(NAME, (0.5, 0.5), token=t) for t in (30, 31)]
+
+
+def test_a_line_stands_between_its_place_and_its_colour(telling: VisualWords) -> None:
+    """Each half of a cell may hold a line of a colour of its own."""
+    there = np.zeros((16, 64, 4), np.float32)
+    there[..., 0] = 1.0
+    for row, columns in ((0, range(10, 50, 4)), (3, range(40, 60, 4))):
+        there[row, columns] = (0, 1, 0, 0)
+    inks = np.full((16, 8, 2), 0.5, np.float32)
+    inks[0], inks[3] = (0.9, 0.1), (0.2, 0.8)
+    words = telling.text(there, inks)
+    assert tokens_of(words) == [32 + 1, 30, 31, 32 + 2, 31]  # top, two tokens of a colour; top right, the other colour
+    kinds = [w.kind for w in words]
+    assert kinds[0] == NAME and kinds[1:11] == [LETTER] * 10 and kinds[13] == END and kinds.count(LETTER) == 15
+    assert tokens_of(telling.text(there)) == []
+
+
+def test_what_a_whole_image_is_comes_first(telling: VisualWords, vlm: VisionLanguageModel) -> None:
+    v = torch.zeros(2, 64, 64)
+    v[0, 9, [0, 6]] = v[0, 50, 30] = 1.0
+    first, second = telling.as_a_whole(v)
+    assert tokens_of(first) == [30 + 2 + 9 + 1] and second == []
+    vlm.words = telling
+    table = vlm.decoder.embed_tokens.weight
+    found, there = telling.found(v, table)
+    assert there.sum(1).tolist() == [5, 0]  # whole, one, its name's two tokens, its place
+    middle = telling.place(fourier(torch.full((1, 1, 2), 0.5), 1, BANDS))[0, 0]
+    assert torch.allclose(found[0, 0], table[42] + middle, atol=1e-5)
+
+
+def test_places_are_thirds() -> None:
+    assert [place_of(y, x) for y in (0.2, 0.5, 0.8) for x in (0.2, 0.5, 0.8)] == list(range(PLACES))
+
+
+def test_what_is_told_has_to_be_named() -> None:
+    with pytest.raises(ValueError, match="longest name"):
+        VisualWords(width=16, hidden=32, codes=20, channels=4, letters=4, told=8)
 
 
 def test_a_letter_weighs_the_same_however_sure_it_is(spelling: VisualWords) -> None:

@@ -26,6 +26,12 @@ PANELS = {
     "speech": "a speech bubble", "ticket": "a ticket", "board": "a chalkboard", "note": "a note",
     "book": "a book cover", "ribbon": "a ribbon banner", "octagon": "a road sign", "diamond": "a road sign",
 }  # fmt: skip
+SCENES = {
+    "words": "text design", "objects": "illustration", "photo text": "photo with text", "product": "product picture",
+}  # fmt: skip
+STYLES = {"3d": "3D", "flat": "flat illustration", "mono": "silhouette"}
+GROUNDS = {"stripes": "striped", "dots": "polka dot", "sunburst": "sun rays", "split": "strip"}  # in one or two words
+TOLD = ("panel", "noun", "style", "colour", "ground", "accent")  # of a whole poster
 UNCOUNTED = frozenset("wood concrete paper cardboard marble canvas stone metal grass water tiles".split())
 MASS = frozenset(
     """
@@ -239,6 +245,25 @@ class Facts:
     @cached_property
     def background_colour(self) -> str:
         return name_of(to_rgb(self.background["colour"]))
+
+    @property
+    def noun(self) -> str:
+        """What the poster is called, without article and colour ("ticket", "text design")."""
+        return (
+            self.panel["text"].lower() if self.panel and self.scene != "cartoon" else SCENES.get(self.scene, self.scene)
+        )
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """A word or two for each of TOLD, "" where there is none: colour of the panel, noun, style of the objects,
+        colour of the background, its kind, and its second colour where it has a border or a strip.
+        """
+        style = self.background["style"]
+        panel = name_of(to_rgb(self.panel["colour"])) if self.panel and self.scene != "cartoon" else ""
+        second = name_of(to_rgb(self.background["accent"])) if style in ("border", "split") else ""
+        ground = GROUNDS.get(style, style) if self.painted else surface(self.phrase)
+        colour = self.background_colour if self.painted else ""
+        return panel, self.noun, STYLES[self.style] if self.style else "", colour, ground, second
 
     @cached_property
     def words(self) -> frozenset[str]:

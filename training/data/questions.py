@@ -25,6 +25,7 @@ from training.data.question_absent import (
     wrong_text,
 )
 from training.data.question_facts import (
+    STYLES,
     Facts,
     Text,
     bare,
@@ -65,10 +66,6 @@ NO_TEXT = "There is no text in this image."
 NO_OBJECTS = "none, only text"
 POSTER_NOUNS = ("image", "image", "image", "picture", "picture", "poster", "design", "graphic", "illustration")
 PHOTO_NOUNS = ("image", "image", "picture", "photo", "photo", "photograph")
-STYLES = {"3d": "3D", "flat": "flat illustration", "mono": "silhouette"}
-SCENES = {
-    "words": "text design", "objects": "illustration", "photo text": "photo with text", "product": "product picture",
-}  # fmt: skip
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
             "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth")  # fmt: skip
 COLOUR_WORDS = frozenset(w for c in (*COLOURS, "tan", "grey") for w in c.split())
@@ -203,11 +200,6 @@ class PosterAsker(Questioner):
 
     # -- the whole
 
-    def _noun(self) -> str:
-        """What the poster is called, without article and colour."""
-        f = self.facts
-        return f.panel["text"].lower() if f.panel and f.scene != "cartoon" else SCENES.get(f.scene, f.scene)
-
     def _backdrop(self, phrase: str) -> str:
         """ "on a navy blue gradient background", "on a brick wall", "in front of a city street"."""
         f = self.facts
@@ -237,7 +229,7 @@ class PosterAsker(Questioner):
         if f.scene == "cartoon":
             things.append("a speech bubble")
         colour = name_of(to_rgb(f.panel["colour"])) if f.panel and f.scene != "cartoon" else ""
-        noun = with_article(f"{colour} {self._noun()}".strip())
+        noun = with_article(f"{colour} {f.noun}".strip())
         return f"{noun} with {join(things)} {backdrop}" if things else f"{noun} {backdrop}"
 
     def _short_caption(self) -> Pair | None:
@@ -251,7 +243,7 @@ class PosterAsker(Questioner):
         return self.words.ask("short_caption"), f"{join(parts)} {self._backdrop(phrase)}"
 
     def _scene(self) -> Pair:
-        return self.words.ask("scene"), with_article(self._noun())
+        return self.words.ask("scene"), with_article(self.facts.noun)
 
     def _style(self) -> Pair | None:
         return (self.words.ask("style"), STYLES[self.facts.style]) if self.facts.style else None
