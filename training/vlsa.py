@@ -590,7 +590,10 @@ class VlsaStage:
         (folder / "lora" / "config.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-WATCHED = ("read", "read_where", "presence", "count", "background_colour", "objects", "caption", "text_presence")
+WATCHED = (
+    "read", "read_where", "presence", "count", "background_colour", "objects", "caption", "text_presence",
+    "text_colour", "object_colour", "position", "text_place",
+)  # fmt: skip
 
 
 def cognition_figures(logits: Tensor, ids: Tensor, words: int) -> list[tuple[str, float]]:
