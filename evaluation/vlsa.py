@@ -40,12 +40,14 @@ class Settings:
         seed: decides questions, choices and noise.
         per_kind: most questions of each main kind (see `evaluation.vlsa_chat.plan`).
         pictures: most images of each set that are rebuilt and whose codes are taken; None for all.
+        kinds: the only kinds of question that are asked; () for all.
     """
 
     seed: int = 0
     per_kind: int = 120
     pictures: int | None = 128
     preset: str = "mini"
+    kinds: tuple[str, ...] = ()
 
 
 class Evaluation:
@@ -195,7 +197,9 @@ def evaluate(
     if "chat" in parts:
         samples = [s for group in sets.values() for s in group]
         questions = vlsa_chat.plan(samples, evaluation.settings.per_kind, evaluation.settings.seed, assets)
-        records = evaluation.ask(samples, questions)
+        kinds = evaluation.settings.kinds
+        asked = [q for q in questions if not kinds or q.kind.removeprefix("photo ") in kinds]
+        records = evaluation.ask(samples, asked)
         summary["chat"], worst = vlsa_chat.summarise(records), vlsa_chat.worst(records)
     for name, group in sets.items():
         measured = evaluation.measure(group[: evaluation.settings.pictures], parts)
@@ -291,6 +295,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", required=True, help="folder for results, report, answers and pictures")
     p.add_argument("--limit", type=int, help="only K images of each set, chosen by the seed")
     p.add_argument("--per-kind", type=int, default=Settings.per_kind, help="most questions of each main kind")
+    p.add_argument("--kinds", nargs="+", default=[], help="the only kinds of question that are asked")
     p.add_argument("--pictures", type=int, default=Settings.pictures, help="most images of a set that are rebuilt")
     p.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what is measured")
     p.add_argument("--seed", type=int, default=0)
@@ -306,6 +311,12 @@ def check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} is {value}; give at least 1.")
+    if args.kinds:
+        from training.data.questions import KINDS
+
+        unknown = [kind for kind in args.kinds if kind not in KINDS]
+        if unknown:
+            raise UserError(f"--kinds {unknown[0]} is unknown; use some of {', '.join(KINDS)}.")
     if args.ablate and not args.variants:
         raise UserError("--ablate needs the folder of the trained variants; give it with --variants.")
 
@@ -322,7 +333,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         from evaluation.vlsa_ablation import read_rows
 
         ablation = read_rows(args.variants)
-    settings = Settings(args.seed, args.per_kind, args.pictures, args.preset)
+    settings = Settings(args.seed, args.per_kind, args.pictures, args.preset, tuple(args.kinds))
     images = vlsa_data.read_images(args.images, args.limit, args.seed) if args.images else []
     sets = {} if args.images else sets_of(args)
     assets = load_assets() if "chat" in args.parts and not args.images else None

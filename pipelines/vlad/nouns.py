@@ -482,6 +482,25 @@ NEVER_OBJECTS = frozenset(
     """)
 )
 
+# What things stand on or in without being things themselves: "on a cliff".
+SURROUNDINGS = frozenset(
+    _words("""
+    cliff hill hillside road lane street path floor ground platform sidewalk sky horizon day night island coast town
+    village city country landscape storm distance room garden hurry summer winter breeze wind rain fog mist sunset
+    mood dream game match world journey trip bay riverbank mountaintop roof rooftop
+    """)
+)
+
+# Heads of noun phrases that only tell how one of several looks: "one tall and two short".
+STATES = frozenset(
+    _words("""
+    tall short long wide thick old new young open closed broken empty full happy sad angry sleepy smiling crying
+    laughing sleeping simple funny bigger smaller larger shorter taller lit unlit upside ripe whole cut sliced standing
+    sitting bright dark light modern classic clean minimal minimalist elegant bold rustic vintage retro playful
+    realistic
+    """)
+)
+
 # ---- small words
 
 NUMBERS = {
@@ -526,6 +545,15 @@ ABSTRACT_NOUNS = frozenset(
     graduation foreground distance world lover lovers fan fans beginner beginners everyone something anything
     nothing thing things people adults men women mens womens flower-power typeface layout margin margins edge edges
     area half part panel panels element elements decoration decorations ornament ornaments emoji element bold italic
+    hint dash pop splash pinch variety selection range mixture blend combination handful afternoon evening morning
+    weekend holiday season moment chance change charm elegance impression reminder memory story tale joke pun deal
+    offer reason point task valentine favour favor client customer colleague deadline budget website site link sense
+    balance contrast emphasis blur haze wash coating layer grid gap variant option copy example result choice twist
+    surprise spirit energy joy fun resemblance appearance personality setting environment ambience era scheme sheen
+    gloss poem rhyme sentence paragraph step steps section sections bullet bullets while place spot end start angle
+    position pose manner format orientation cent cents euro dollar pound percent second mile km kg address info
+    information contact budget vignette gradient distressed daughter son brother sister niece nephew cousin neighbour
+    neighbor husband wife grandma grandpa team club crowd
     caps capitals glow outline drop smaller larger bigger number numbers digit digits save rest corners date dates
     """)
 )

@@ -2,13 +2,14 @@
 
 Rule-based, without a language model; a prompt takes a few milliseconds. How the ambiguous cases are decided:
 
-Texts. Whatever is quoted is a text. Unquoted texts begin after says, saying, reads, titled, "the words ...", "text:
-...", "called ..." (for companies and documents, never for pets) and end where the picture is described again: "on
-a", "in a", "with a", "and a <thing>", "in red letters", punctuation (`pipelines.vlad.unquoted`). A prompt with
-neither quotes nor such words has no text, but for a greeting before the word for the picture ("get well soon card").
-Only a prompt of at most 8 words in which nothing at all is understood ("Sale 50% off") is a text as a whole. A
-quote that is not closed runs to the end of its line. Words beside a quote ("Thanksgiving 'Fam' Mens T Shirt") are
-not written.
+Texts. Whatever is quoted is a text, but for the name of a work after "in the style of". Unquoted texts begin after
+says, saying, reads, titled, "the words ...", "text: ...", "called ..." (for companies and documents, never for pets)
+and end where the picture is described again: "on a", "in a", "with a", "and a <thing>", "in red letters", punctuation
+(`pipelines.vlad.unquoted`). Web and mail addresses, telephone numbers, prices and days are texts anywhere. A prompt
+with none of this has no text, but for a greeting beside the word for the picture ("get well soon card"), and one that
+says "no text" has none without quotes. Only a prompt of at most 8 words in which nothing at all is understood ("Sale
+50% off") is a text as a whole. A quote that is not closed runs to the end of its line. Words beside a quote
+("Thanksgiving 'Fam' Mens T Shirt") are not written.
 
 Panels and objects. Ticket, badge, sign, storefront, book cover, note, banner, sticker, label, chalkboard,
 billboard, speech bubble and business card are panels; T-shirt, mug, cake, balloon are objects with the text beside
@@ -172,6 +173,13 @@ _SLIP = r"(?:oh|no|sorry|wait|oops|rather|i mean|make (?:that|it))"
 _CORRECTED = re.compile(rf"[\s,.–—-]*(?:{_SLIP}[\s,.:–—-]+)+", re.IGNORECASE)  # '"Opning", no wait, "Opening"'
 
 
+_WORK = re.compile(
+    r"(?:\b(?:(?:style|manner|look|spirit|vein) of|inspired by|reminiscent of|based on|similar to|homage to|"
+    r"(?:like|as) (?:in |from )?(?:the )?(?:painting|film|movie|book|novel|album|song|series|show|picture|comic|game))"
+    r"(?: the)?(?: (?:famous |classic )?(?:painting|film|movie|book|novel|album|song|series|show|comic|game))?)\s*$"
+)  # "in the style of", before the quoted name of a work
+
+
 def _quoted(reading: Reading, warnings: list[str]) -> list[Item]:
     """Quoted texts; they are masked in the reading with their quotation marks."""
     found = []
@@ -179,6 +187,9 @@ def _quoted(reading: Reading, warnings: list[str]) -> list[Item]:
     for quote, following in zip_longest(quotes, quotes[1:]):
         if following and _CORRECTED.fullmatch(reading.prompt[quote.end : following.start]):
             reading.take(quote.start, following.start, mask=True)
+            continue
+        if _WORK.search(reading.low[: quote.start]):
+            reading.take(quote.start, quote.end, mask=True)
             continue
         raw = reading.prompt[quote.inside : quote.outside]
         text = clean_text(raw)

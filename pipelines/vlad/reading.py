@@ -49,6 +49,25 @@ class Item:
 
 
 @dataclass
+class Things:
+    """What was found.
+
+    Attributes:
+        items: panels and objects in order of the prompt.
+        documents: (start, end, colour) of each noun for the picture itself.
+        pattern: style of the background that such a noun asks for ("a striped poster"), or None.
+        hints: known objects that only describe another noun ("coffee shop").
+        warnings: sentences for the visitor.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    documents: list[tuple[int, int, str | None]] = field(default_factory=list)
+    pattern: str | None = None
+    hints: list[Item] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Reading:
     """Words of a normalised prompt.
 

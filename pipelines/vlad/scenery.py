@@ -1,8 +1,9 @@
 """The background a prompt asks for.
 
 In order of strength: "... background" or "in the background"; "photo of <place>"; a place that the prompt begins with;
-"in / on / at <place>"; "<colour> gradient" and the like; "on <colour>"; "with a <colour> border". The first of the
-strongest kind wins, later ones add what is missing.
+"in / on / at <place>"; "<colour> gradient" and the like; "on <colour>"; "with a <colour> border"; a wall or a place
+that is a clause of its own (", black brick wall", ", snowy village behind him"). The first of the strongest kind wins,
+later ones add what is missing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pipelines.vlad.nouns import (
     WEAK_PLACES,
 )
 from pipelines.vlad.reading import MARK, Item, Reading, colour_hex, colours_in
+from pipelines.vlad.walls import find_wall
 
 _BACKGROUNDS = ("background", "backdrop", "backgrounds", "bg", "backround")
 _PHOTOS = ("photo", "photograph", "picture", "image", "photos", "shot", "snapshot", "view", "photography")
@@ -57,6 +59,7 @@ def find_background(reading: Reading, lexicon: Lexicon) -> Item | None:
             partial(_placed, lexicon=lexicon),
             _coloured,
             _bordered,
+            partial(find_wall, lexicon=lexicon),
         )
         for item in finder(reading)
     ]

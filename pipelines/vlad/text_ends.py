@@ -1,10 +1,10 @@
 """Where a text without quotes ends, once it is known where it begins.
 
-It ends where the line, the sentence or the clause ends (full stop, comma, semicolon, bracket), or where the prompt
-goes back to describing the picture: "on a ...", "in a ...", "with a ...", "in red letters", "at the top", "and a
-<thing>", "featuring ...". "on the" and "in the" stay in the text ("party on the beach"). A text that begins in
-capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is not ended by a capitalised word
-("says Love Is In A Cup"); a price ends with the price ("$5 each").
+It ends where the line, the sentence or the clause ends (full stop, comma, semicolon, bracket), or where the prompt goes
+back to describing the picture: "on a ...", "in a ...", "with a ...", "in red letters", "at the top", "and a <thing>",
+"and has ...", "with hammer and saw", "featuring ...". "on the" and "in the" stay in the text ("party on the beach"). A
+text that begins in capitals ends with the capitals ("reads 24 HOURS on a wall"); one in Title Case is not ended by a
+capitalised word ("says Love Is In A Cup"); a price ends with the price ("$5 each").
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ from __future__ import annotations
 import re
 
 from pipelines.vlad.lexicon import default_lexicon
-from pipelines.vlad.nouns import COLOUR_RGB, FONT_WORDS, NUMBERS, PANELS, TEXT_NOUNS
+from pipelines.vlad.nouns import (
+    AMBIGUOUS_OBJECTS,
+    COLOUR_RGB,
+    COLOUR_THINGS,
+    FONT_WORDS,
+    NUMBERS,
+    PANELS,
+    TEXT_NOUNS,
+)
 from pipelines.vlad.reading import MARK, Reading
 
 MOST_WORDS = 16  # of a text
 # Capitalised words with small ones between them: "Love Is In A Cup", "Bank of Oak".
 TITLE_RUN = re.compile(
-    r"[A-ZÀ-Þ0-9][\w'’.&-]*(?:\s+(?:(?:and|of|the|in|on|for|a|to|at|with|&|de|la)\s+){0,2}[A-ZÀ-Þ0-9][\w'’&-]*)*[!?]?"
+    r"[A-ZÀ-Þ0-9][\w'’.&-]*(?:\s+(?:(?:and|of|the|in|on|for|from|a|to|at|with|&|de|la|du)\s+){0,2}"
+    r"[A-ZÀ-Þ0-9][\w'’&-]*)*[!?]?"
 )
 _TIMES = "dozen|cup|piece|pound|kilo|slice|bag|glass|day|night|month|year"
 PER_PIECE = rf"(?: (?:off|each|only|or less|and up|per \w+|an? (?:{_TIMES}))\b)?"
@@ -33,7 +42,12 @@ _STOP = re.compile(
     rf"|in\s+(?:an?|the\s+(?:\w+\s+)?{_SPOT}|(?:all\s+)?(?:big|large|huge|small|bold|capital|capitals|caps|neon|glowing|"
     rf"cursive|{_FONT}|{_COLOUR}))\b"
     rf"|with\s+(?:an?|{_COUNT}|no|the\s+(?:{TEXT_NOUNS})|(?:{_COLOUR})|(?:big|large|bold)|(?:{TEXT_NOUNS}))\b"
-    rf"|and\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration|icon|symbol)\b"
+    rf"|(?:and|with|plus)\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration|icon|symbol)\b"
+    rf"|and\s+(?:(?:it\s+)?(?:has|shows|features|includes|contains)|(?:put|add|draw|include|place)\s+(?:an?|some|{_COUNT}))\b"
+    rf"|and\s+(?:an?|{_COUNT})\s+(?:(?:big|large|small|little|tiny|huge|giant)|{_COLOUR})\b"
+    r"|and\s+(?:in\s+)?(?:smaller|(?:below|under|underneath|beneath|above)\s+(?:it|that|this)|underneath|beneath)\b"
+    r"|(?:below|underneath|beneath|above)(?=\s*(?:$|[,.;\n]))"
+    r"|around\s+(?:it|them)\b|on\s+(?:both|each|either|all)\s+sides?\b|(?:and\s+)?with\s+(?:it|them)\b|w/\s|listing\b"
     r"|spell?ed\s+out\b"
     rf"|and\s+(?:it|the\s+(?:text|words?|line|title|background|other|one|second|next))\b|in\s+letters\b"
     r"|(?:featuring|showing|surrounded\s+by|depicting|decorated\s+with|made\s+(?:of|from)|underneath|alongside)\b"
@@ -43,7 +57,7 @@ _STOP = re.compile(
     rf"|(?:at|to|in|near|along)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
     r"|(?:wearing|holding|riding|standing|sitting|flying)\b"
     r"|up\s+top\b"
-    rf"|(?:written|printed|painted|lettered|engraved|embroidered)\s+(?:on|in|across|at|above|below|over|out|under|"
+    rf"|(?:written|printed|painted|lettered|engraved|embroidered|shown|displayed)\s+(?:on|in|across|at|above|below|over|out|under|"
     rf"underneath|beneath|inside)\b"
     rf"|in\s+{MARK}|{MARK})"
 )
@@ -69,7 +83,7 @@ def end_of_text(reading: Reading, start: int) -> int:
     title = prompt[start : start + 1].isupper() and not prompt.isupper()
     position, words = start, 0
     while position < line_end:
-        if words and _stops(reading, position, title):
+        if words and (_stops(reading, position, title) or _title_ends(reading, start, position)):
             return position
         gap = _WORD.match(masked, position)
         if gap is None or words >= MOST_WORDS:
@@ -79,6 +93,8 @@ def end_of_text(reading: Reading, start: int) -> int:
             return ended
         words += 1
         position = gap.end()
+        if title and prompt[position - 1] in "!?" and prompt[position : position + 2].strip().islower():
+            return position
         while position < line_end and masked[position] == " ":
             position += 1
         if position < line_end and re.match(r"[-–—]\s", masked[position:]):
@@ -125,8 +141,33 @@ def _stops(reading: Reading, position: int, title: bool) -> bool:
     return bool(_STOP.match(reading.masked, position)) or _thing_follows(reading, position)
 
 
+def _title_ends(reading: Reading, start: int, position: int) -> bool:
+    """Whether "and a <small letters>" follows words in Title Case: "Science Night | and an atom"."""
+    run = TITLE_RUN.fullmatch(reading.prompt[start:position].rstrip())
+    return bool(run and " " in run.group() and _AND_SMALL.match(reading.prompt, position))
+
+
+_AND_SMALL = re.compile(rf"and\s+(?:an?|{_COUNT})\s+[a-z]")
+_SOLID = ("objects", "animals & nature")
+_LOOSE = frozenset(
+    "vegetables fruits fruit flowers leaves berries feathers bubbles animals birds snacks toys tools".split()
+)
+_BARE_END = re.compile(r"\s*(?:$|[,.;!\n]|(?:and|in|on|at|behind|below|above|under|around|next)\b)")
+
+
+def _bare_thing(reading: Reading, i: int) -> bool:
+    """Whether "with" before word i begins a description: one known solid thing without an article closes its clause."""
+    words = [w.text for w in reading.words]
+    found = default_lexicon().longest(words, i) if i < len(words) else None
+    if i < len(words) and words[i] in _LOOSE:
+        return bool(_BARE_END.match(reading.masked, reading.words[i].end))
+    if not found or found[1].group not in _SOLID or words[i] in AMBIGUOUS_OBJECTS or words[i] in COLOUR_THINGS:
+        return False
+    return bool(_BARE_END.match(reading.masked, reading.words[i + found[0] - 1].end))
+
+
 def _thing_follows(reading: Reading, position: int) -> bool:
-    """ "and a cat", "with balloons": a counted or mass thing the models know, with an article where it takes one."""
+    """ "and a cat", "with balloons", "with hammer and saw": a thing the models know, with an article where "and" is."""
     match = _AND_THING.match(reading.masked, position)
     if not match:
         return False
@@ -134,6 +175,8 @@ def _thing_follows(reading: Reading, position: int) -> bool:
     words = [w.text for w in reading.words]
     lexicon = default_lexicon()
     counted = match.group(1)
+    if match.group().startswith("with") and not counted and _bare_thing(reading, i):
+        return True
     for skip in range(3 if counted else 1):
         found = lexicon.longest(words, i + skip) if i + skip < len(words) else None
         if found:

@@ -1,69 +1,34 @@
 """Panels and objects: the nouns of a prompt, with their number, adjectives and colour.
 
 A word the lexicon knows is an object unless it only says what kind of thing follows ("coffee shop", "cat lover").
-Before a word for the picture itself it stays one ("a cat poster"). Nouns that nobody knows are objects when the
-prompt puts them in the picture: after of, with, featuring, showing, holding, wearing and the like, or as the first
-noun.
+Before a word for the picture itself it stays one ("a cat poster"). Nouns that nobody knows are found by
+`pipelines.vlad.unknown`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
-from pipelines.vlad.lexicon import Lexicon, Name, singular_of
+from pipelines.vlad.counting import MAX_COUNT, before, limited, negated, on_sides
+from pipelines.vlad.lexicon import Lexicon, Name
 from pipelines.vlad.nouns import (
-    ABSTRACT_NOUNS,
     AMBIGUOUS_OBJECTS,
     ARTICLES,
     COLOUR_RGB,
     COLOUR_THINGS,
     DOCUMENT_HEADS,
     DUAL_PANELS,
-    FONT_WORDS,
     LETTERS,
     NUMBERS,
     ORGANISATIONS,
     PANELS,
     PATTERNS,
-    PLACES,
     SHAPES,
-    SIZES,
     STOP_WORDS,
     THING_WORDS,
-    TONES,
 )
-from pipelines.vlad.reading import MARK, Item, Reading, colours_in, leading_colour
-
-MAX_COUNT = 9
-_SHOWN = frozenset(
-    "of with featuring showing depicting displaying holding wearing riding carrying driving eating drinking beside "
-    "near above below under behind containing including like between".split()
-)
-_SHOWN_THE = frozenset("with featuring showing depicting holding wearing".split())
-_COMMANDS = frozenset(
-    "create make design generate draw paint render please show give me us i need want would like to see can you could "
-    "image picture photo an a the of".split()
-)
-
-
-@dataclass
-class Things:
-    """What was found.
-
-    Attributes:
-        items: panels and objects in order of the prompt.
-        documents: (start, end, colour) of each noun for the picture itself.
-        pattern: style of the background that such a noun asks for ("a striped poster"), or None.
-        hints: known objects that only describe another noun ("coffee shop").
-        warnings: sentences for the visitor.
-    """
-
-    items: list[Item] = field(default_factory=list)
-    documents: list[tuple[int, int, str | None]] = field(default_factory=list)
-    pattern: str | None = None
-    hints: list[Item] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+from pipelines.vlad.reading import MARK, Item, Reading, Things, leading_colour
+from pipelines.vlad.unknown import COMMANDS, SHOWN, find_unknown
 
 
 def find_things(reading: Reading, lexicon: Lexicon) -> Things:
@@ -72,10 +37,37 @@ def find_things(reading: Reading, lexicon: Lexicon) -> Things:
     words = [w.text for w in reading.words]
     for i in reading.indices():
         _read_noun(reading, lexicon, words, i, things)
-    _find_unknown(reading, lexicon, things)
+    find_unknown(reading, things)
+    things.items = _told_once(reading, things.items)
+    for item in things.items:
+        item.count = on_sides(reading, item.end) if item.kind == "object" and item.count == 1 else item.count
     _find_emoji(reading, lexicon, things)
     things.items.sort(key=lambda item: item.start)
     return things
+
+
+_LIKED = re.compile(
+    r"\b(?:loves?|likes?|adores?|crazy about|obsessed with|fan of|into|favou?rites?(?: \w+)? (?:is|are))\s*$"
+)
+_ADDRESSED = re.compile(r"\b(?:i|we|she|he|they|my \w+)\s+(?:really\s+|just\s+)?(?:loves?|likes?|adores?)\s*$")
+_BODY = frozenset("mouth nose ear ears eye eyes hand hands head paw paws back arm arms leg legs foot feet".split())
+_OWN = ("its", "his", "her", "their", "my", "your")
+_SIGNLESS_BOARDS = ("cutting", "chopping", "chess", "ironing", "diving", "surf", "skate", "snow", "dart")
+
+
+def _told_once(reading: Reading, items: list[Item]) -> list[Item]:
+    """Things without those that somebody only likes ("she loves horses. Draw a brown horse")."""
+    objects = [item for item in items if item.kind == "object"]
+    return [item for item in items if item not in objects or not _only_liked(reading, item, objects)]
+
+
+def _only_liked(reading: Reading, item: Item, objects: list[Item]) -> bool:
+    """Whether a thing is liked, and drawn later, or liked by who speaks, and others are drawn."""
+    noun = reading.masked[item.start : item.end].split()[-1]
+    before_noun = reading.masked[: item.end - len(noun)]
+    again = any(other is not item and item.name and other.name == item.name for other in objects)
+    later = any(other.start > item.end for other in objects)
+    return bool(again and _LIKED.search(before_noun) or later and _ADDRESSED.search(before_noun))
 
 
 def _read_noun(reading: Reading, lexicon: Lexicon, words: list[str], i: int, things: Things) -> None:
@@ -95,7 +87,7 @@ def _read_noun(reading: Reading, lexicon: Lexicon, words: list[str], i: int, thi
     elif panel:
         _read_panel(reading, i, panel, known, things)
     elif words[i] in DOCUMENT_HEADS and _is_head(reading, i) and not _commands(reading, i):
-        first, _, colours = _before(reading, i)
+        first, _, colours = before(reading, i)
         patterns = (p for n in (2, 1) for k in range(first, i - n + 1) if (p := PATTERNS.get(reading.run(k, n))))
         things.pattern = things.pattern or next(
             (p for p in patterns if p in ("stripes", "sunburst", "dots", "gradient")), None
@@ -143,11 +135,13 @@ def _is_head(reading: Reading, i: int) -> bool:
 def _commands(reading: Reading, i: int) -> bool:
     """Whether word i is a request: "Design a ...", "please sketch a ..."."""
     following = reading.words[i + 1].text if i + 1 < len(reading.words) and reading.joined(i) else ""
-    return following in ("a", "an", "me", "the") and all(w.text in _COMMANDS for w in reading.words[:i])
+    return following in ("a", "an", "me", "the") and all(w.text in COMMANDS for w in reading.words[:i])
 
 
 def _panel_at(reading: Reading, i: int) -> tuple[int, str, int] | None:
     """(number of words, shape, count 1 or 2 for the plural) of the panel noun that begins at word i."""
+    if i and reading.words[i].text == "board" and reading.words[i - 1].text in _SIGNLESS_BOARDS:
+        return None
     found = reading.lookup(i, PANELS, 4)
     if found:
         return found[0], found[1], 1
@@ -167,7 +161,7 @@ def _read_panel(
 ) -> None:
     n, shape, many = panel
     noun = " ".join(w.text for w in reading.words[i : i + n])
-    first, count, colours = _before(reading, i)
+    first, count, colours = before(reading, i)
     earlier = bool(things.documents) or any(item.kind == "panel" for item in things.items)
     singular = noun.removesuffix("s") if many > 1 else noun
     pictured = any(item.kind == "object" for item in things.items) and MARK not in reading.masked
@@ -224,6 +218,9 @@ def _read_object(
             return
         if not name.plural and lexicon.longest(words, after) and words[after] not in AMBIGUOUS_OBJECTS:
             return  # an adjective of the object that follows: "apple pie"
+    if n == 1 and words[i] in _BODY and i and words[i - 1] in _OWN:
+        reading.take(reading.words[i].start, reading.words[i].end)
+        return
     if n == 1 and words[i] in AMBIGUOUS_OBJECTS and not _stands_as_noun(reading, i, things):
         return
     _add_object(reading, i, n, name, things)
@@ -245,16 +242,21 @@ def _is_colour_here(reading: Reading, i: int) -> bool:
         return False
     before = reading.words[i - 1].text if i and reading.joined(i - 1) else ""
     following = reading.words[i + 1].text if reading.free(i + 1) and reading.joined(i) else ""
-    return before in ("in", "on") or (bool(following) and following not in STOP_WORDS)
+    listed = before in ("and", "to") and i > 1 and reading.words[i - 2].text in COLOUR_RGB  # "blue and orange"
+    if before == "from" and following == "to":
+        return True
+    return listed or before in ("in", "on") or (bool(following) and following not in STOP_WORDS)
 
 
 def _stands_as_noun(reading: Reading, i: int, things: Things) -> bool:
     """Whether an ambiguous word has an article, number, colour or listing word before it, or stands alone in a list."""
     before = reading.words[i - 1].text if i and reading.joined(i - 1) else ""
-    if before in NUMBERS or before in ARTICLES or before.isdigit() or before in _SHOWN or before in COLOUR_RGB:
+    if before in NUMBERS or before in ARTICLES or before.isdecimal() or before in SHOWN or before in COLOUR_RGB:
         return True
     if before == "and":
         return bool(things.items)
+    if before.endswith("ing") and i > 1 and reading.words[i - 2].text in NUMBERS:
+        return True  # "one running man"
     left = reading.masked[reading.words[i - 1].end : reading.words[i].start] if i else ""
     end = reading.words[i].end
     right = reading.masked[end : end + 1]
@@ -269,56 +271,17 @@ def _stands_as_noun(reading: Reading, i: int, things: Things) -> bool:
     return clause and (right in ("", ",", ".") or bool(_SPOT.match(reading.masked, end)))
 
 
-_SPOT = re.compile(r"\s(?:on|at|in|with|above|below|over|under)\s(?:the|a|an)?\b")
-
-
-def _before(reading: Reading, i: int) -> tuple[int, int, list[str]]:
-    """(first word of the noun phrase, count, colours) from the words in front of the noun at word i.
-
-    The count is 0 when nothing says how many.
-    """
-    j, count = i, 0
-    while j > 0 and i - j < 5 and reading.joined(j - 1):
-        word = reading.words[j - 1].text
-        if word in NUMBERS or word in STOP_WORDS or word.isdigit():
-            break
-        j -= 1
-    left = reading.words[j - 1].text if j > 0 and reading.joined(j - 1) else ""
-    if (
-        left == "of"
-        and j > 1
-        and reading.words[j - 2].text in ("couple", "pair", "dozen", "lots", "both", "few", "one")
-    ):
-        left = reading.words[j - 2].text
-    if left in NUMBERS or left.isdigit():
-        count = NUMBERS.get(left) or int(left[:4])
-    elif left in ARTICLES:
-        count = 1
-    else:
-        j = _coloured_start(reading, i)
-    words = [w.text for w in reading.words[j:i]]
-    return j, count, colours_in([w for w in words if w not in ARTICLES])
-
-
-def _coloured_start(reading: Reading, i: int) -> int:
-    """First of the colour and size words directly in front of word i."""
-    j = i
-    while j > 0 and i - j < 4 and reading.joined(j - 1):
-        word = reading.words[j - 1].text
-        if word not in TONES and word not in SIZES and not any(word in key.split() for key in COLOUR_RGB):
-            break
-        j -= 1
-    return j
+_SPOT = re.compile(r"\s(?:on|at|in|with|above|below|over|under|behind|beside)\s(?:the|a|an)?\b")
 
 
 def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) -> None:
-    first, count, colours = _before(reading, i)
-    if _negated(reading, first):
+    first, count, colours = before(reading, i)
+    if negated(reading, first):
         reading.take(reading.words[first].start, reading.words[i + n - 1].end)
         return
-    if reading.words[max(0, first - 1)].text == "the" and any(name.object == item.name for item in things.items):
+    if _named_before(reading, first, i, name, things):
         reading.take(reading.words[first].start, reading.words[i + n - 1].end)
-        return  # "... below the lemon": the one that has been named
+        return
     adjectives = [w.text for w in reading.words[first:i]]
     if name.plural and count < 2:
         count = count if count == 1 and not name.mass else 3
@@ -328,121 +291,27 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
     if not name.plural and reading.low[start:end] != text.lower():
         text = reading.prompt[start:end][:200]  # "T shirt" for "t-shirt"
     reading.take(start, end)
-    item = Item("object", text, start, end, _limited(count, text, things), name=name.object)
+    item = Item("object", text, start, end, limited(count, text, things), name=name.object)
     own = leading_colour(name.singular)
     colours += [own] if own else []
     item.colour = colours[0] if colours else None
     things.items.append(item)
 
 
-def _negated(reading: Reading, first: int) -> bool:
-    before = [w.text for w in reading.words[max(0, first - 2) : first]]
-    return "without" in before or (bool(before) and before[-1] == "no")
+def _named_before(reading: Reading, first: int, i: int, name: Name, things: Things) -> bool:
+    """Whether a thing has been named: "... below the lemon", "a box and a lamp, box on the left"."""
+    same = [item for item in things.items if item.kind == "object" and item.name == name.object]
+    if reading.words[max(0, first - 1)].text == "the":
+        return bool(same) or any(item.text.lower().endswith(f" {name.singular.lower()}") for item in things.items)
+    bare = first == i and not name.plural and _HEADS_PLACE.match(reading.masked, reading.words[i].end)
+    for item in same if bare else []:
+        if reading.words[max(0, reading.index_at(item.start) - 1)].text in ("a", "an", "one"):
+            item.start, item.end = reading.words[i].start, reading.words[i].end  # its place is said here
+            return True
+    return False
 
 
-def _limited(count: int, text: str, things: Things) -> int:
-    if count > MAX_COUNT:
-        things.warnings.append(f"{MAX_COUNT} is the most of one thing that can be drawn; {text!r} was reduced to that.")
-    return max(1, min(MAX_COUNT, count))
-
-
-# ---- unknown objects
-
-
-def _find_unknown(reading: Reading, lexicon: Lexicon, things: Things) -> None:
-    """Nouns outside the lexicon that the prompt puts into the picture."""
-    for i in reading.indices():
-        starts = _starts_prompt(reading, i, things)
-        if not starts and not _introduces(reading, i, things):
-            continue
-        first = i if starts else i + 1
-        if reading.free(first):
-            _read_unknown(reading, first, things)
-
-
-def _starts_prompt(reading: Reading, i: int, things: Things) -> bool:
-    """Whether word i is the article of the prompt's first noun phrase."""
-    if reading.words[i].text not in NUMBERS and not reading.words[i].text.isdigit():
-        return False
-    return all(w.text in _COMMANDS for w in reading.words[:i]) and not (reading.taken[:i].count(True))
-
-
-def _introduces(reading: Reading, i: int, things: Things) -> bool:
-    """Whether what follows word i is shown: "with a ...", "and a ..." behind an object."""
-    word = reading.words[i].text
-    if not (reading.free(i + 1) and reading.joined(i)):
-        return False
-    if word in _SHOWN:
-        pictured = word == "of" and i > 0 and reading.words[i - 1].text in DOCUMENT_HEADS
-        return reading.words[i + 1].text != "the" or pictured or word in _SHOWN_THE
-    end = reading.words[i].start
-    return word == "and" and any(0 <= end - item.end <= 1 for item in things.items if item.kind == "object")
-
-
-def _read_unknown(reading: Reading, first: int, things: Things) -> None:
-    """The noun phrase from its article or number at word `first` to its head."""
-    i, count = first, 0
-    word = reading.words[i].text
-    if word in NUMBERS or word.isdigit() or word == "the":
-        count, i = NUMBERS.get(word) or (1 if word == "the" else int(word[:4])), i + 1
-        if not (reading.free(i) and reading.joined(i - 1)):
-            return
-    last = i
-    while reading.free(last) and last - i < 4 and _nounlike(reading.words[last].text, last > i):
-        last += 1
-        if not (last < len(reading.words) and reading.joined(last - 1)):
-            break
-    words = [w.text for w in reading.words[i:last]]
-    if not words or _describes_known(reading, last) or not _pictured(reading, words, last, count, first):
-        return
-    head = singular_of(words[-1]) if count != 1 else words[-1]
-    if count == 0:
-        count = 3
-    colours = colours_in(words[:-1])
-    start, end = reading.words[i].start, reading.words[last - 1].end
-    reading.take(reading.words[first].start, end)
-    text = " ".join([*words[:-1], head])[:200]
-    item = Item("object", text, start, end, _limited(count, text, things), colours[0] if colours else None)
-    things.items.append(item)
-    things.warnings.append(f"{text!r} is not an object the models know by name, so expect an approximation.")
-
-
-def _describes_known(reading: Reading, last: int) -> bool:
-    """Whether the words before word `last` only describe it, a noun claimed already ("a funny | meme")."""
-    if not 0 < last < len(reading.words) or not reading.taken[last] or reading.words[last].text in STOP_WORDS:
-        return False
-    return reading.masked[reading.words[last - 1].end : reading.words[last].start] in (" ", "-")
-
-
-def _nounlike(word: str, inner: bool) -> bool:
-    if word in STOP_WORDS or word in NUMBERS or word.isdigit():
-        return False
-    return not (inner and re.search(r"(?:ing|ly)$", word) and len(word) > 5)
-
-
-def _pictured(reading: Reading, words: list[str], last: int, count: int, first: int) -> bool:
-    """Whether an unknown noun phrase is a depicted thing rather than a manner, an amount or lettering."""
-    head = words[-1]
-    if not head.isalpha() or len(head) < 3 or head in ABSTRACT_NOUNS or head in ORGANISATIONS or head in THING_WORDS:
-        return False
-    if head in DOCUMENT_HEADS or head in LETTERS or head in FONT_WORDS or head in COLOUR_RGB or head in SIZES:
-        return False
-    if (
-        singular_of(head) in ABSTRACT_NOUNS
-        or head.endswith(("ness", "tion", "ment", "ity"))
-        or head in PLACES
-        and count == 0
-    ):
-        return False
-    if last < len(reading.words) and MARK in reading.masked[reading.words[last - 1].end : reading.words[last].start]:
-        return False
-    article = count == 1 or reading.words[first].text in NUMBERS or reading.words[first].text.isdigit()
-    if not article:  # bare: only a plural that ends its clause, and no name
-        after = reading.masked[reading.words[last - 1].end :].lstrip()
-        lower = reading.prompt[reading.words[last - 1].start].islower()
-        ends = not after or after[0] in ",.;" or after.startswith(("and ", "on ", "in ", "with ", "at "))
-        return lower and head.endswith("s") and not head.endswith("ss") and len(words) <= 2 and ends
-    return reading.prompt[reading.words[last - 1].start].islower() or first == 0
+_HEADS_PLACE = re.compile(r"\s(?:on|at|to|in) the (?:left|right|top|bottom|middle|centre|center)\b")
 
 
 # ---- emoji

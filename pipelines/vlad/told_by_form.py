@@ -1,61 +1,142 @@
 """Texts without quotes that are told by how they are written.
 
 Words in capitals among small ones ("a HELP WANTED sign"), figures after "the number", a letter after "the letter",
-prices, dates, codes, initials, lists behind a colon ("a note: milk, bread"), capitalised words behind "label", "name"
-and the like or before the word for the picture ("Keep Calm poster"), and a greeting before that word ("get well soon
-card"). All but the last claim the words of their texts in the reading, most of them with those that lead to them.
+prices, dates, codes, initials, addresses of the web and telephone numbers, capitalised words behind "label", "name" and
+the like or before the word for the picture ("Keep Calm poster"). Their words are claimed in the reading, most of them
+with those that lead to them.
 """
 
 from __future__ import annotations
 
 import re
 
+from pipelines.vlad.greetings import OCCASION
 from pipelines.vlad.lexicon import default_lexicon
-from pipelines.vlad.nouns import COLOUR_RGB, DOCUMENT_HEADS, FONT_WORDS, PANELS, PATTERNS
-from pipelines.vlad.reading import MARK, Item, Reading
+from pipelines.vlad.nouns import (
+    ABSTRACT_NOUNS,
+    COLOUR_RGB,
+    DOCUMENT_HEADS,
+    FONT_WORDS,
+    NUMBERS,
+    PANELS,
+    PATTERNS,
+    STOP_WORDS,
+    TEXT_NOUNS,
+)
+from pipelines.vlad.reading import LOOK_WORDS, MARK, Item, Reading
 from pipelines.vlad.text_ends import PER_PIECE, TITLE_RUN
 
 # Behind a word for it; the text is group 1.
+_SENTENCE = rf"(?-i:{TITLE_RUN.pattern}(?:,\s+{TITLE_RUN.pattern})*)(?=\s*(?:[.\n]|$))"  # "Every Tuesday, Room 204."
 _NTH_LINE = re.compile(
-    r"\b(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|next|last|top|bottom) line:?\s+([^\n,.;\x01]+)",
+    rf"\b(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|next|last|top|bottom) line(?::\s+({_SENTENCE})|:?\s+"
+    r"([^\n,.;\x01]+))",
     re.IGNORECASE,
 )
-_NUMERAL = r"[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
+_LABELLED = re.compile(
+    r"(?:^|[.;,\n]\s*)(?:dates?|time|place|venue|where|when|address|location|price|phone|website|hours)\s?:\s+"
+    rf"(?:(?=[A-Z0-9])({_SENTENCE})|((?-i:{TITLE_RUN.pattern})))",
+    re.IGNORECASE,
+)
+_NUMERAL = r"[A-Z]\s?[&+]\s?[A-Z]|[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
 _FIGURES = re.compile(
-    r"\b(?:the\s+)?(?:letters?|numbers?|numerals?|digits?|initials|monogram|figures?|year|score|price)\s+"
-    rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d)"
+    r"\b(?:the\s+)?(?:letters?|(?:phone\s|telephone\s|mobile\s)?numbers?|numerals?|digits?|initials|monogram|"
+    rf"figures?|(?<!new )year|score|price)\s+"
+    rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d|,\s?[A-Z](?![\w'’])|\s(?:and|&)\s[A-Z](?![\w'’]))"
 )
 _SHOWING = re.compile(r"\bshowing\s+(\d[\d\s+×x*/=.:-]*)(?=$|[,.;!]|\s(?:in|on|at|and)\b)")
 _CAPITAL = re.compile(r"\b(?:capital|small|lower-?case|upper-?case|block)\s+([A-Za-z])(?![\w'’])")
-_YEAR = re.compile(r"\b(?:poster|card|calendar|party|year|eve|festival|flyer)\s+((?:19|20)\d\d)\b")
-_LED = (_NTH_LINE, _FIGURES, _SHOWING, _CAPITAL, _YEAR)
+_YEAR = re.compile(r"\b(?:poster|card|calendar|party|(?<!new )year|eve|festival|flyer)\s+((?:19|20)\d\d)\b")
+_IN_FIGURES = re.compile(
+    r"(?:\b(?:with|and|has|have|showing)|,)\s+(?:the\s+)?(\d[\d.,:/-]*[%°]?)\s+"
+    r"(?:in\s+(?:an?\s+)?(?:[\w-]+\s+){0,4}(?:numbers|numerals|digits|figures|letters|lettering|font|type|script)"
+    r"|(?:printed|written|painted|embroidered|stitched)\b|on (?:it|its (?:side|back|front|hood|door))\b)"
+)
+_PRICE_TAG = re.compile(
+    r"\b(?:price|tag|sticker|label|cost|costs)\b[^.\n\x01]{0,20}?[\s,:](\d+[.,]\d\d(?:\s?[€£$])?)(?=\s*(?:$|[,;\n]|\.(?!\d))|\s(?:in|on|with|at)\b)"
+)
+_LED = (_NTH_LINE, _LABELLED, _FIGURES, _SHOWING, _CAPITAL, _YEAR, _IN_FIGURES, _PRICE_TAG)
 
 # Before capitalised words, which are the text.
 _HEADED = re.compile(
-    r"\b(?:(?:band |brand |company |place )?name|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
-    r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side))(?: is|:)?\s+"
-    r"(?=[A-ZÀ-Þ][\w'’])"
+    r"(?:(?:^|(?<=[.!?\n] )|(?<=\n))(?:Headline|Title|Subtitle|Tagline|Caption|Heading|Slogan)|\b(?:"
+    r"(?:band |brand |company |place )?names?|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
+    r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side)|"
+    r"(?<=, )text|(?<=the )(?:text|message|wording|lettering) (?:is|should be)))"
+    r"(?: is|:)?\s+(?:(?=[A-ZÀ-Þ][\w'’])|(?<=dates )(?=\d)|(?<=date )(?=\d))"
 )
+_SMALL = r"(?:(?:of|the|in|on|for|from|a|to|at|and|&)\s+){0,2}"
+_CAPITALISED = rf"[A-Z][\w'’]*\s+(?:{_SMALL}[A-Z][\w'’]*\s+){{0,6}}{_SMALL}[A-Z][\w'’!?]*"
 _WITH_TITLE = re.compile(
-    r"\bwith\s+(?=(?:[A-Z][\w'’]*\s+){1,6}[A-Z][\w'’!?]*\s+(?:at|on|in|across|along|over|above|below)\s+(?:the|it|top|a|an)\b)"
+    rf"\b(?:with|has|have|having|put|add|write|include)\s+(?={_CAPITALISED}\s+"
+    r"(?:at|on|in|across|along|over|above|below|under|underneath|around|written|printed|painted)\s+(?:the|it|top|a|an|"
+    r"big|large|small|on|in|across|\w+ (?:letters|lettering))\b)"
+)
+_BELOW_IT = re.compile(
+    r"(?:\b(?:and|with|then)|,)\s+(?:in\s+)?(?:smaller|(?:below|under|underneath|beneath|above)\s+(?:it|that|this)|"
+    r"underneath|beneath)(?:\s+(?:letters|text|print|type|letters|below|underneath|beneath|under|above|it|that|this))*"
+    r"[,:]?\s+(?=[A-Z][\w'’])"
+)
+_AT_PLACE = re.compile(
+    r"\b(?:at|on|in|along|across)\s+(?:the\s+)?(?:very\s+)?(?:top|bottom|middle|centre|center|left|right|front|back)"
+    rf"(?:\s+(?:it\s+says|is|the\s+words?))?[,:]?\s+(?={_CAPITALISED})"
+)
+_IN_CLAUSE = re.compile(
+    rf"[,.;]\s+(?={_CAPITALISED}\s+(?:(?:underneath|below|beneath|above|on top)(?=\s*(?:$|[,.;\n]))|"
+    r"at the (?:top|bottom)\b|across the (?:top|bottom|middle)\b))"
 )
 _FOR_NAME = re.compile(
     r"\b(?:sign|logo|storefront|shop front|ticket|label|menu|banner|business card|badge|flyer)\s+for\s+(?:the\s+)?"
     r"(?=[A-Z][\w'’]*\s+[A-Z&])"
 )
-_BEFORE_TITLE = (_HEADED, _WITH_TITLE, _FOR_NAME)
+_IS_WRITTEN = re.compile(r"\b(?:is|are|has|with|and)\s+written:?\s+(?=[A-ZÀ-Þ][\w'’])")
+_BEFORE_TITLE = (_HEADED, _WITH_TITLE, _IS_WRITTEN, _BELOW_IT, _AT_PLACE, _IN_CLAUSE, _FOR_NAME)
 
 # Texts as a whole.
 _CAPITALS = re.compile(
-    r"(?<![\w'’])(?:\d+\s)?[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:.%]*|A|I))*[!?]?(?![\w'’])"
+    r"(?<![\w'’])(?:\d+\s)?[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:./%]*|A|I))*[!?]?(?![\w'’])"
 )
 _CODES = re.compile(
-    r"(?<![\w-])(?:[A-Z]{1,4}[ -]?\d{2,4}(?:-?\d?[A-Z]{1,3})?|[A-Z]{1,3}\d-\d{2}[A-Z]|[Ee]st\.?\s+\d{4})(?![\w-]|\s?%)"
+    r"(?<![\w-])(?:[A-Z]{1,4}[ -]?\d{2,4}(?:-?\d?[A-Z]{1,3})?|[A-Z]{1,3}\d-\d{2}[A-Z]|[Ee]st\.?\s+\d{4})"
+    r"(?![\w-]|\s?%|\s[A-Z][a-z])"
 )
 _BARE_FIGURES = re.compile(
     rf"(?<![\w$€£.])(?:[$€£]\s?\d[\d,]*(?:\.\d+)?{PER_PIECE}|" r"\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d\d))(?![\w%]|\.\d)"
 )
-_WHOLE = (_CAPITALS, _CODES, _BARE_FIGURES)
+_TOP_LEVEL = "com|org|net|edu|info|shop|store|app|dev|blog|club|cafe|example|co|io|de|fr|uk|nl|eu|au|ch"
+_ADDRESS = re.compile(
+    rf"(?<![\w@.])(?:https?://\S+?|www\.[\w-]+(?:\.[\w-]+)+(?:/[\w/-]*)?|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|"
+    rf"@[A-Za-z][\w.]{{2,}}|[A-Za-z0-9][\w-]+(?:\.[\w-]+)*\.(?:{_TOP_LEVEL})(?:/[\w/-]*)?)(?=[\s,;!)]|\.?(?:\s|$))"
+)
+_TELEPHONE = re.compile(
+    r"(?:\b(?:phone|tel|telephone|mobile|fax)\.?:?\s+)?(?<![\w$€£.-])"
+    r"((?:(?:Call|Tel|Ring|WhatsApp|call)(?: us| now| me)?(?: at| on)?[.:]? )?"
+    r"(?:\+\d{1,3}[ -]?(?:\(?\d{1,5}\)?[ -]?){2,5}|\(\d{3,5}\) ?\d{3,4}[ -]?\d{2,4}|"
+    r"(?!(?:19|20)\d\d-(?:19|20)\d\d)\d{3,5}-\d{3,4}(?:-\d{3,4})?|"
+    r"\d{3}\.\d{3}\.\d{3,4}|0\d{2,4}[ -]\d{3,7}(?:[ -]\d{3,4})?)(?<=\d))(?![\w%]|[-.]\d)"
+)
+_DAY = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|weekends?|daily"
+_MONTH = (
+    r"january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec"
+)
+_HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|uhr|h)|\d{1,2}:\d\d|noon|midnight"
+_WHEN = re.compile(  # a clause that is nothing but a day or an hour
+    rf"(?:(?<=[,.;\n:\x01] )|(?<=\n))(?=[^,.;\n]*\d)(?=[^,.;\n]*\b(?:(?:{_DAY}|{_MONTH})\b|{_HOUR}))"
+    rf"(?:(?:\b(?:every|(?:{_DAY})s?|{_MONTH}|{_HOUR}|\d{{1,2}}(?:st|nd|rd|th)?|(?:19|20)\d\d|to|till|until|from|at|and|"
+    r"the|of)\b|[-–&]) ?)+(?<! )(?=\s*(?:$|[,;\n]|\.(?!\d)))",
+    re.IGNORECASE,
+)
+_PRICED = re.compile(
+    r"(?:(?<=[,:;\n] )|(?<=and )|(?<=with ))[A-Z][\w'’]+(?:\s[\w'’]+){0,3}\s[$€£]?\d+[.,]\d\d[€£]?"
+    r"(?![\w%]|[.,]\d)"
+)
+_AMOUNT = re.compile(
+    r"(?:(?<=, )|(?<=with )|(?<=and )|(?<=weight ))(?:Net (?:[Ww]eight|[Ww]t\.?) )?"
+    r"\d+(?:[.,]\d+)? ?(?:g|kg|ml|cl|oz|lbs?|°[CF]?)"
+    r"(?=\s*(?:$|[,.;\n])|\s(?:in|at|on|below|above|under)\b)"
+)
+_WHOLE = (_ADDRESS, _TELEPHONE, _PRICED, _WHEN, _AMOUNT, _CAPITALS, _CODES, _BARE_FIGURES)
 
 # In capitals for another reason: abbreviations and stress.
 _NO_TEXT_IN_CAPITALS = frozenset(
@@ -64,16 +145,20 @@ _NO_TEXT_IN_CAPITALS = frozenset(
     "ALL ANY ONLY BIG HUGE LARGE SMALL TINY BOLD PLEASE MUST SHOULD NEVER ALWAYS EXACTLY JUST MAKE DRAW POSTER LOGO "
     "SIGN CARD TEXT TITLE BACKGROUND STYLE RED BLUE GREEN YELLOW BLACK WHITE".split()
 )
+LONGEST = 80  # characters of a text that only its form tells
 LEAST_CAPITALS = 4  # letters of a single word in capitals that is a text
 
 
+_AFTER_HOUR = re.compile(r"(?<=\d)\s?(?:am|pm|uhr)\b")
+
+
 def find_figures_and_lines(reading: Reading) -> list[Item]:
-    """ "the number 7", "the letter B", "showing 9:41", "calendar 2026", "second line: ..."."""
+    """ "the number 7", "the letter B", "showing 9:41", "calendar 2026", "second line: ...", "date: 12 October"."""
     return [item for pattern in _LED for item in _of_form(reading, pattern)]
 
 
 def find_lettering(reading: Reading) -> list[Item]:
-    """ "label Old Mill", "with Summer Fair at the top", "sign for Joe's Diner", capitals, codes, prices and dates."""
+    """ "label Old Mill", "with Summer Fair at the top", "sign for Joe's Diner", addresses, capitals, codes, dates."""
     return [item for pattern in (*_BEFORE_TITLE, *_WHOLE) for item in _of_form(reading, pattern)]
 
 
@@ -86,6 +171,8 @@ def _of_form(reading: Reading, pattern: re.Pattern[str]) -> list[Item]:
             continue
         start, end = span
         text = reading.prompt[start:end].rstrip(" ,;:-")
+        if len(text) > LONGEST:
+            continue
         text = text if re.fullmatch(r"(?:[A-Z]\.)+", text) else text.rstrip(".")
         reading.take(match.start(), start + len(text), mask=True)
         found.append(Item("text", text, start, start + len(text)))
@@ -99,12 +186,15 @@ def _text_of(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -
     if pattern in _BEFORE_TITLE:
         run = TITLE_RUN.match(reading.prompt, match.end())
         thing = run is not None and default_lexicon().get(run.group().lower()) is not None
-        return None if run is None or thing or MARK in reading.masked[run.start() : run.end()] else run.span()
+        if run is None or thing or MARK in reading.masked[run.start() : run.end()]:
+            return None
+        hour = _AFTER_HOUR.match(reading.prompt, run.end())
+        return run.start(), hour.end() if hour else run.end()
     if pattern is _CODES and reading.prompt.isupper():
         return None
     if pattern is _CAPITALS and not _shouted(reading.prompt, match.group()):
         return None
-    return match.span(1 if pattern in _LED else 0)
+    return match.span(match.lastindex or 1) if pattern in (*_LED, _TELEPHONE) else match.span()
 
 
 def _shouted(prompt: str, run: str) -> bool:
@@ -114,7 +204,42 @@ def _shouted(prompt: str, run: str) -> bool:
     return small > large and bool(words) and (max(map(len, words)) >= LEAST_CAPITALS or len(words) > 1)
 
 
-_SINGLE = re.compile(r"(?<![\w'’])[A-Z](?:,\s?(?:and\s)?[A-Z])+(?![\w'’])")  # "L, U, C and K"
+_IN_LETTERS = re.compile(
+    r"(?:^|[,:]\s*|\bwith\s+)((?:(?!with\s)[\w'’&%$!?-]+\s+){1,6})in\s+(?:[\w-]+\s+){0,4}"
+    r"(?:letters|lettering|letterforms|text|font|print|type|script|handwriting|calligraphy|capitals)\b"
+)
+
+
+def find_in_letters(reading: Reading) -> list[Item]:
+    """ "extra hot in smaller letters": the clause before how it is lettered, unless it describes something."""
+    found = []
+    for match in _IN_LETTERS.finditer(reading.masked):
+        start, end = match.start(1), match.end(1) - 1
+        if not _lettered(reading.masked[start:end], behind=reading.masked.startswith("with", match.start())):
+            continue
+        found.append(Item("text", reading.prompt[start:end], start, end))
+        reading.take(start, end, mask=True)
+    return found
+
+
+def _lettered(phrase: str, behind: bool) -> bool:
+    """Whether a phrase before "in red letters" is what they say; `behind`: "with" leads to it."""
+    words = re.findall(r"[\w']+", phrase)
+    noun = re.search(rf"\b(?:{TEXT_NOUNS}|writing|letters|initials|numbers?|all|everything|it|them)\b", phrase)
+    if MARK in phrase or noun or not words or words[0] in STOP_WORDS or words[0] in NUMBERS:
+        return False
+    thing = default_lexicon().longest(words, 0)
+    if phrase.split()[0].isdigit() or (thing and (behind or thing[0] == len(words))):
+        return False
+    described = DOCUMENT_HEADS | ABSTRACT_NOUNS - {"off"} | set(PANELS)
+    looks = all(w in LOOK_WORDS or w in STOP_WORDS for w in words)
+    return not looks and not any(w in described for w in words) and not words[-1].endswith(("ed", "ten"))
+
+
+_SINGLE = re.compile(  # "L, U, C and K", "the letters A and M"
+    r"(?<![\w'’])(?:(?<=letters )[A-Z](?=\s(?:and|&)\s[A-Z](?![\w'’]))|[A-Z](?:,\s?[A-Z])+)"
+    r"(?:,?\s(?:and|&)\s[A-Z])?(?![\w'’])"
+)
 
 
 def find_initials(reading: Reading) -> list[Item]:
@@ -129,39 +254,10 @@ def find_initials(reading: Reading) -> list[Item]:
     return found
 
 
-_LISTS = re.compile(r"\b(?:lines|items|list|menu|note|board|entries|points|options)\s?:\s*")
-_PIECE = re.compile(r"[^,\n.;:]+(?:\.\d+)?")
-_LIST_ENDS = re.compile(r"\n\s*\n|\.(?=\s|$)")
-_FURTHER_THING = re.compile(r"\n\s*and an?\b")
-
-
-def find_listed(reading: Reading) -> list[Item]:
-    """ "a note: milk, bread, 6 eggs", "a board with three lines:" and the lines below."""
-    match = _LISTS.search(reading.masked)
-    if match is None:
-        return []
-    ends = _LIST_ENDS.search(reading.masked, match.end())
-    end = ends.start() if ends else len(reading.masked)
-    if MARK in reading.masked[match.start() : end]:
-        return []
-    further = _FURTHER_THING.search(reading.masked, match.end(), end)
-    end = further.start() if further else end
-    pieces = [m for m in _PIECE.finditer(reading.prompt, match.end(), end) if m.group().strip()]
-    if len(pieces) < 2 or any(len(m.group().split()) > 5 for m in pieces):
-        return []
-    found = []
-    for m in pieces:
-        text = m.group().strip()
-        text = text.removeprefix("and ") if m is pieces[-1] else text
-        start = reading.prompt.index(text, m.start())
-        found.append(Item("text", text, start, start + len(text)))
-        reading.take(m.start(), m.end(), mask=True)
-    return found
-
-
 _OPENS = re.compile(rf"^({TITLE_RUN.pattern})\s+([a-z]+)")
-_SEGMENT = re.compile(rf"(?:^|,\s*)({TITLE_RUN.pattern})(?=\s*,)")
-_LOOKS = frozenset("vintage retro modern minimalist classic art deco travel movie old simple".split())
+_NEXT_SEGMENT = re.compile(rf",\s*({TITLE_RUN.pattern})(?=\s*(?:,|\.(?:\s|$)|$|\s(?:with|and an?)\b))")
+_SEGMENT = re.compile(rf"(?:^|[,.\n]\s*)({TITLE_RUN.pattern})(?=\.?\s*,|\.\s|\n)")
+_LOOKS = frozenset("vintage retro modern minimalist classic art deco nouveau pop travel movie old simple".split())
 
 
 def find_title(reading: Reading) -> list[Item]:
@@ -171,31 +267,35 @@ def find_title(reading: Reading) -> list[Item]:
         return []
     opens = _OPENS.match(prompt)
     named = opens and (opens.group(2) in DOCUMENT_HEADS or opens.group(2) in PANELS or opens.group(2) == "greeting")
-    for match in [opens] if opens and named else list(_SEGMENT.finditer(prompt))[:1]:
+    for match in [opens] if opens and named and _is_title(opens.group(1)) else list(_SEGMENT.finditer(prompt))[:1]:
         if MARK in reading.masked[slice(*match.span(1))]:
             continue
-        words = match.group(1).split()
-        plain = [w.lower() for w in words]
-        looks = all(w in COLOUR_RGB or w in PATTERNS or w in FONT_WORDS or w in _LOOKS for w in plain)
-        known = default_lexicon().get(" ".join(plain)) is not None or any(w in DOCUMENT_HEADS for w in plain)
-        if len(words) > 1 and sum(w[0].isupper() for w in words) > 1 and not looks and not known:
+        if _is_title(match.group(1)):
             reading.take(match.start(1), match.end(1), mask=True)
             return [Item("text", match.group(1), *match.span(1))]
     return []
 
 
-_GREETING = re.compile(
-    r"\b(get well soon|thank you|happy birthday|happy anniversary|happy new year|merry christmas|happy easter|"
-    r"happy halloween|happy holidays|good luck|good morning|good night|congratulations|welcome home|i love you|"
-    r"save the date)\s+(?:card|poster|banner|sign|greeting|message|postcard|sticker|note|invitation|balloon|flyer)\b"
-)
-_WORDLESS = re.compile(r"\b(?:no|without(?: any)?)\s+(?:text|words|letters|lettering|writing)\b")
+def find_listed_on(reading: Reading, told: list[Item]) -> list[Item]:
+    """Capitalised words that go on with a list of texts: "label, Plum Jam, Homemade 2024", ": Friday, The Old Barn"."""
+    found = []
+    for item in [i for i in told if re.search(r"[,:.\n]\s*$", reading.prompt[: i.start]) or i.start == 0]:
+        end = item.end
+        while following := _NEXT_SEGMENT.match(reading.prompt, end):
+            start, end = following.span(1)
+            if not _is_title(following.group(1)) or MARK in reading.masked[start:end]:
+                break
+            reading.take(start, end, mask=True)
+            found.append(Item("text", following.group(1), start, end))
+    return found
 
 
-def find_greeting(reading: Reading) -> list[Item]:
-    """ "a get well soon card": what such a card says, each word with a capital unless the prompt has it so."""
-    match = _GREETING.search(reading.masked)
-    if match is None or _WORDLESS.search(reading.masked):
-        return []
-    told = reading.prompt[slice(*match.span(1))]
-    return [Item("text", told.title() if told.islower() or told[1:].islower() else told, *match.span(1))]
+def _is_title(run: str) -> bool:
+    """Whether capitalised words are a text: several, no look and nothing that is drawn."""
+    words = run.split()
+    plain = [w.lower() for w in words]
+    looks = all(w in COLOUR_RGB or w in PATTERNS or w in FONT_WORDS or w in _LOOKS for w in plain)
+    known = default_lexicon().get(" ".join(plain)) is not None or any(w in DOCUMENT_HEADS for w in plain)
+    large = sum(w[0].isupper() or w[0].isdigit() for w in words)
+    named = looks or known or OCCASION.fullmatch(run.lower()) is not None
+    return large > 1 and words[0][0].isupper() and not named

@@ -10,16 +10,27 @@ from __future__ import annotations
 
 import re
 
+from pipelines.vlad.colons import describes, heads, sentence_end
+from pipelines.vlad.greetings import denies_text, find_greeting
 from pipelines.vlad.lexicon import default_lexicon
-from pipelines.vlad.nouns import DOCUMENT_HEADS, NUMBERS, ORGANISATIONS, PANELS, PATTERNS, PLACES, TEXT_NOUNS
-from pipelines.vlad.reading import MARK, Item, Reading
-from pipelines.vlad.text_ends import TITLE_RUN, capitals_end, end_of_text
+from pipelines.vlad.lists import find_lines_below, find_listed
+from pipelines.vlad.nouns import (
+    DOCUMENT_HEADS,
+    NUMBERS,
+    ORGANISATIONS,
+    PANELS,
+    PATTERNS,
+    PLACES,
+    TEXT_NOUNS,
+)
+from pipelines.vlad.reading import LOOK_WORDS, MARK, Item, Reading
+from pipelines.vlad.text_ends import TITLE_RUN, end_of_text
 from pipelines.vlad.told_by_form import (
     find_figures_and_lines,
-    find_greeting,
+    find_in_letters,
     find_initials,
     find_lettering,
-    find_listed,
+    find_listed_on,
     find_title,
 )
 
@@ -32,53 +43,74 @@ _SAYS = re.compile(
 _READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
 _NAMED = re.compile(r"\b(?:named|called)" + _LEAD)
 _WORDS = re.compile(
-    rf"(?:\b(?:the|these|and|with)\s+(?:words?|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
+    rf"(?:\b(?:the|these|and|with)\s+(?:words|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
     rf"caption|lettering|sentence|line|quote|question|saying|greeting)\s+|\b(?:{TEXT_NOUNS})\s*:\s*)"
 )
+_SMALLER = re.compile(
+    r"\b(?:and|with|in)\s+(?:smaller|small|tiny)\s+(?:text|line|print|letters|lettering|writing|type)\s+(?=[a-z0-9])"
+)
+_NOUN = re.compile(r",\s*(?:text|words|slogan|title|caption|headline|tagline|quote|heading)\s+")
+_WORD = re.compile(r"(?:\b(?:the|and|with|big|bold|large|huge|giant|single|one)|[,.;:]|^)\s*word\s+")
 _COLON = re.compile(r"\b([\w']+)\s?:\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
 _WRITTEN = re.compile(
-    r"\b(?:with|has|have|having)\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+"
+    r"(?:\b(?:with|has|have|having)|,(?=[^,.;:\n\x01]*\swritten\b))\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+"
     r"(?:written|printed|painted|lettered|spelled|spelt|engraved|"
     r"embroidered|carved|inscribed|iced|stitched|stamped|stencill?ed|etched|burned|typed)"
-    r"(?=\s+(?:on|in|across|at|above|below|over|out|onto|along)\b|\s*$)"
+    r"(?=\s+(?:on|in|across|at|above|below|over|out|onto|along|under|underneath|beneath|around|beside)\b|\s*$)"
 )
-_TRIGGERS = (_WRITTEN, _SAYS, _READS, _NAMED, _WORDS, _WRITE, _COLON)
+_UP_OR_DOWN = re.compile(
+    r"\b(?:top|bottom|middle|centre|center|underneath|below(?: it)?|above(?: it)?|beneath(?: it)?)"
+    r"(?:,?\s(?:tiny|small|smaller|large|big|in (?:\w+ )?(?:letters|text|type)))?\s?:\s+"
+)
+_IN_TITLE = re.compile(r"(?<![\w'’])[A-Z][\w'’]*\s[A-Z]$")  # "Summer Reading Challenge"
+_TRIGGERS = (_WRITTEN, _SAYS, _READS, _NAMED, _WORD, _WORDS, _SMALLER, _NOUN, _WRITE, _UP_OR_DOWN, _COLON)
 
 # What does not begin a text; what a person reads; what has a name that is written on it; what text stands on.
 _NOT_TEXT = frozenset(
     "on in at with by for from above below of and or to is are was should must would will can that which this it "
     "that's about like as says say saying reads read reading said written shown goes using inside under over next "
-    "near beside".split()
+    "near beside underneath beneath around across along".split()
 )
 _READABLE = frozenset(
     "book books newspaper magazine letter map menu story novel paper comic bible script quietly".split()
 )
+_READ_HOW = re.compile(r"(?:from|by|aloud|about|at)\b")  # "easy to read from across the street"
 _BEARERS = frozenset(
-    "its it's it town city village island truck van boat salon stand street station label place".split()
+    "its it's it town city village island truck van boat salon stand street station label place nursery kennel "
+    "practice blog vlog account duo trio choir orchestra play musical exhibition exhibit fair league academy center "
+    "centre ship collection series stall barber plumber dentist newsletter kiosk cart spa ranch vineyard".split()
 )
 _CARRIERS = frozenset(
     "it that which text texts letters lettering words bubble caption title cover headline slogan front back case box "
     "design one board print tattoo background backdrop".split()
 )
+_HOW = frozenset(
+    "hand everything all both neatly beautifully nicely simply clearly boldly".split()
+)  # "hand written on"
 _ARTICLE = re.compile(r"(?:an?|the|his|her|its|their|some|two|three|my|your)\s+")
 _NEXT = re.compile(r"\s*,\s*(?:and\s+)?(?=[A-Z0-9][^,.]*[,.])")  # "text: Bread, Milk, and Eggs."
-_THEN = re.compile(r"\s*,\s*(?:and\s+)?then\s+(?=[A-Z0-9])")  # "says Yard Sale, then Saturday"
+_THEN = re.compile(  # "says Yard Sale at the top, then Saturday"
+    r"[^.;\n\x01]{0,40}?(?:,\s*(?:and\s+)?|\s+and\s+)then\s+(?=[A-Z0-9])"
+)
 _CLAUSE = re.compile(r"[^,.;\n\x01]*")
 _AUTHOR = re.compile(r"[\s,]*\bby\s+((?:[A-Z][\w.’'-]*\s?){1,4})")
 
 
 def find_unquoted(reading: Reading) -> list[Item]:
     """Texts without quotes; the words of all but a greeting are claimed in the reading."""
+    if denies_text(reading):
+        return []
     quoted = MARK in reading.masked
-    found = find_listed(reading) + find_figures_and_lines(reading)
+    found = find_lines_below(reading) + find_listed(reading) + find_figures_and_lines(reading)
     triggered, named = _triggered(reading)
     found += triggered
     led = not all(re.fullmatch(r"[\W\d]+", item.text) for item in found)
-    found = _said_once(found + find_lettering(reading), named) + find_initials(reading)
+    found += find_in_letters(reading) + find_lettering(reading)
+    found = _said_once(found, named) + find_initials(reading)
     if not led and not quoted:
         found += find_title(reading) or find_greeting(reading)
-    return found
+    return found + find_listed_on(reading, [item for item in found if item not in named])
 
 
 def find_author(reading: Reading, texts: list[Item]) -> Item | None:
@@ -127,7 +159,12 @@ def _written(reading: Reading, match: re.Match[str]) -> Item | None:
     lead = later[-1] if later else quoted
     if lead:
         start += lead.end()
-    elif article or phrase.split()[0] in NUMBERS or re.fullmatch(rf"(?:{TEXT_NOUNS})", phrase.split()[-1]):
+    elif (
+        article
+        or phrase.split()[0] in _HOW
+        or phrase.split()[0] in NUMBERS
+        or re.fullmatch(rf"(?:{TEXT_NOUNS})", phrase.split()[-1])
+    ):
         return None
     return Item("text", reading.prompt[start:end], start, end) if end > start else None
 
@@ -138,18 +175,27 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
     masked = reading.masked
     if start >= len(masked) or MARK in masked[start : start + 2]:
         return None
-    if pattern is _READS and not _reads(masked, match):
+    lettered = reading.prompt[match.start() : match.start() + 4].isupper() and not reading.prompt.isupper()
+    if pattern is _READS and (lettered or _READ_HOW.match(reading.prompt, start) or not _reads(masked, match)):
         return None
-    if pattern in (_COLON, _WORDS) and re.match(r"the (?:text|words?)\b", masked[start:]):
+    if pattern in (_SAYS, _READS, _NAMED) and _IN_TITLE.search(reading.prompt, 0, match.start() + 1):
         return None
-    if pattern is _COLON and not _heads(reading, match):
+    if pattern in (_COLON, _UP_OR_DOWN, _WORDS) and re.match(r"the (?:text|words?)\b", masked[start:]):
+        return None
+    sentence = sentence_end(reading, match) if pattern is _COLON else None
+    if pattern is _COLON and not (sentence or heads(reading, match)):
+        return None
+    if pattern is _UP_OR_DOWN and describes(reading, start):
         return None
     if pattern is _NAMED and not _names(masked, match):
         return None
-    first = re.match(r"[\w'&#$£€@%+-]+", masked[start:])
+    first = re.match(r"[\w'’&#$£€@%+-]+", masked[start:])
     if first is None and not masked[start].isprintable():
         return None
-    if first and pattern in (_WORDS, _WRITE) and first.group() in _NOT_TEXT:
+    small = first and first.group() in _NOT_TEXT and not reading.prompt[start].isupper()
+    if small and pattern in (_WORD, _WORDS, _SMALLER, _NOUN, _WRITE):
+        return None
+    if pattern is _NOUN and not (first and _begins_small(reading, first.group(), start)):
         return None
     if (
         first
@@ -158,11 +204,31 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
         and first.group() in ("a", "an")
     ):
         return None
-    end = end_of_text(reading, start)
+    end = sentence or (_one_word_end if pattern is _WORD else end_of_text)(reading, start)
     run = TITLE_RUN.match(reading.prompt, start, end) if pattern is _NAMED else None
     end = run.end() if run else end
     text = reading.prompt[start:end].rstrip(" ,;:.-")
     return Item("text", text, start, start + len(text)) if re.search(r"\w", text) else None
+
+
+def _begins_small(reading: Reading, word: str, start: int) -> bool:
+    """Whether a word behind a bare ", text" begins a text in small letters rather than tells how it looks."""
+    if reading.prompt[start].isupper() or word in LOOK_WORDS or word in DOCUMENT_HEADS or word == "only":
+        return False
+    return not word.endswith(("ed", "ly"))
+
+
+_MORE = re.compile(
+    r"\s(?:and|with|next|beside|above|below|under|over|in|on|at|by|is|are|as|made|written|spelled|for|from|around|behind|"
+    r"surrounded|using|between|formed|drawn|painted|where|through)\s(?=[^A-Z])"
+)
+
+
+def _one_word_end(reading: Reading, start: int) -> int:
+    """Where a text behind "the word" ends: before the first small word that leads on, capitalised words aside."""
+    end = end_of_text(reading, start)
+    more = _MORE.search(reading.prompt, start, end)
+    return more.start() if more else end
 
 
 def _further(reading: Reading, pattern: re.Pattern[str], item: Item) -> list[Item]:
@@ -170,7 +236,7 @@ def _further(reading: Reading, pattern: re.Pattern[str], item: Item) -> list[Ite
     found: list[Item] = []
     listed = pattern is _WORDS and re.search(r":\s*$", reading.prompt[: item.start]) is not None
     while pattern is _SAYS or listed:
-        clause = _CLAUSE.match(reading.masked, item.end)
+        clause = _CLAUSE.match(reading.masked, item.end) if listed else None
         link = _NEXT if listed else _THEN
         then = link.match(reading.prompt, clause.end() if clause else item.end)
         if then is None or MARK in reading.masked[then.start() : then.end() + 1]:
@@ -214,24 +280,25 @@ def _reads(masked: str, match: re.Match[str]) -> bool:
     return carries or before in ("should", "must", "would", "will", "to")
 
 
+_FOR_WHOM = re.compile(
+    r"\b(?:logo|poster|sign|flyer|flier|banner|label|ticket|menu|cover|card|leaflet|storefront|packaging|brochure)\s+for\b"
+)
+_KIN = frozenset(
+    "son daughter niece nephew grandson granddaughter friend brother sister boy girl baby mum mom dad aunt uncle "
+    "cousin wife husband partner colleague boss neighbour neighbor teacher grandma grandpa pet puppy kitten hamster "
+    "pony".split()
+)
+
+
 def _names(masked: str, match: re.Match[str]) -> bool:
     """Whether what is "called" something has its name written: a company or a document, not a pet."""
-    before = _word_before(masked, match.start())
+    lead = re.sub(r"(?:,|\s(?:is|are|was|it's|it is|which is))\s*$", "", masked[: match.start()])
+    before = _word_before(lead, len(lead))
+    sentence = re.split(r"[.!?]\s|\n", lead)[-1]
+    thing = default_lexicon().get(before)
+    alive = thing is not None and thing.group in ("animals & nature", "people & body")
+    if _FOR_WHOM.search(sentence) and not alive and before not in _KIN:
+        return True
     if before in ORGANISATIONS or before in DOCUMENT_HEADS or before in PANELS or before in _BEARERS:
         return True
-    thing = default_lexicon().get(before)
     return thing is not None and thing.group in ("travel & places", "objects")
-
-
-def _heads(reading: Reading, match: re.Match[str]) -> bool:
-    """Whether what follows a colon is lettering: capitals behind a panel or document ("sticker: 50% OFF")."""
-    noun = match.group(1)
-    line_end = reading.masked.find("\n", match.end())
-    end = len(reading.masked) if line_end < 0 else line_end
-    carries = noun in PANELS or noun in DOCUMENT_HEADS
-    clause = re.split(r"[,.;:\n]", reading.masked[: match.start(1)])[-1]
-    stands = re.search(r"\b(?:sign|label|board|banner|note|card|plaque|placard|sticker)\b", clause) is not None
-    run = TITLE_RUN.match(reading.prompt, match.end(), end)
-    title = run is not None and " " in run.group() and sum(w[0].isupper() for w in run.group().split()) > 1
-    capitals = capitals_end(reading.prompt, match.end(), end) is not None
-    return (carries and (capitals or title)) or (stands and title)

@@ -212,6 +212,14 @@ def test_answers_are_kept_and_asked_again_when_the_question_changes(vlsa, sets, 
     assert Evaluation(vlsa, tmp_path, Settings(), {"seed": 0}).ask(images, changed)[0]["question"] == "Read the text."
 
 
+def test_only_some_kinds_are_asked(vlsa, sets, assets, tmp_path):
+    images = vlsa_data.read_set(str(sets / "posters"))
+    evaluation = Evaluation(vlsa, tmp_path, Settings(per_kind=1, kinds=("style", "scene")), {"seed": 0})
+    summary, _ = runner.evaluate(evaluation, {"posters": images}, ("chat",), assets)
+    asked = {json.loads(line)["kind"] for line in (tmp_path / "answers.jsonl").read_text().splitlines()[1:]}
+    assert asked and asked <= {"style", "scene"} and summary["chat"]
+
+
 def test_codes_and_colours_are_predicted(vlsa, sets):
     from evaluation.vlsa_pictures import cognition, summarise_cognition
 

@@ -201,6 +201,120 @@ def test_texts_without_quotes_and_trigger(prompt: str, expected: list[str]) -> N
     assert texts(prompt) == expected
 
 
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        # a clause that goes on describing ends a text
+        ("a card that says get better quickly and has a frog on it", ["get better quickly"]),
+        ("a mug saying tea first and shows two kettles", ["tea first"]),
+        ("a sign that says lost and found and a hat", ["lost and found"]),
+        ("a poster saying old tools for sale with hammer and wrench", ["old tools for sale"]),
+        ("a sign reading harvest market today with vegetables in a basket", ["harvest market today"]),
+        ("a card saying coffee with friends on a pink background", ["coffee with friends"]),
+        ("a label that says made with love", ["made with love"]),
+        ("a card saying Happy Birthday Aunt Jo! balloons on the left", ["Happy Birthday Aunt Jo!"]),
+        # one word behind "the word"
+        ("a poster with the word Sushi and a pair of chopsticks", ["Sushi"]),
+        ("a poster, word MOON at the top and one owl", ["MOON"]),
+        ("a sticker with the word Rock and Roll in red", ["Rock and Roll"]),
+        ("a card with the word of the day", []),
+        # addresses, telephone numbers, figures, days
+        ("a poster of a fern, www.mossandfern.com at the bottom", ["www.mossandfern.com"]),
+        ("a card with hello@oakmill.org and a tree", ["hello@oakmill.org"]),
+        ("a flyer with a dog, phone 555-0116", ["555-0116"]),
+        ("a poster saying Call 555-0116 today", ["Call 555-0116 today"]),
+        ("a poster in the style of the years 1990-2000 with a robot", []),
+        ("a price tag, 7.50, with a pear", ["7.50"]),
+        ("a diary cover with 2031 in big gold numbers", ["2031"]),
+        ("a picture 24.50 cm wide of a cat", []),
+        ("a jam label, Plum Jam, 250 g", ["Plum Jam", "250 g"]),
+        ("a gig flyer: The Loud Owls, Friday 9 pm, The Old Mill. a drum",
+         ["The Loud Owls", "Friday 9 pm", "The Old Mill"]),
+        ("a cat on a sunny day in May, a bee", []),
+        # names
+        ("a logo for my cooking channel, called Salt Spoon, a pan", ["Salt Spoon"]),
+        ("a poster for a lost dog, called Rex", []),
+        ("a picture of my son, called Tim, on a horse", []),
+        # several lines and lists
+        ("flyer:\nCar Wash\nSaturday 10 to 2\n5 dollars a car\nwith a blue car, white background",
+         ["Car Wash", "Saturday 10 to 2", "5 dollars a car"]),
+        ("poster:\na red fox\ntwo owls on a branch", []),
+        ("a board listing Soup 4.50, Stew 6.20, Pie 3.00 and a spoon", ["Soup 4.50", "Stew 6.20", "Pie 3.00"]),
+        ("a label for tea, Evening Calm, Loose Leaf, with two leaves", ["Evening Calm", "Loose Leaf"]),
+        ("a club poster. Top line: Friday Readers. Bottom line: Every Friday, Room 12.",
+         ["Friday Readers", "Every Friday, Room 12"]),
+        ("a poster. Title: Night Bloom. Date: 3 June. One tulip", ["Night Bloom", "3 June"]),
+        ("a shop sign. top: the name Fig & Plum. bottom, tiny: closed on Mondays.",
+         ["Fig & Plum", "closed on Mondays"]),
+        ("top: a sun, bottom: two boats", []),
+        # further places of a text
+        ("a poster, headline Plant More Trees and smaller below it Join Us Today, a tree",
+         ["Plant More Trees", "Join Us Today"]),
+        ("a shirt print with i like my owl written under an owl", ["i like my owl"]),
+        ("a postcard with Greetings from Oslo across the top", ["Greetings from Oslo"]),
+        ("a sticker, extra cheesy in yellow letters, a pizza", ["extra cheesy"]),
+        ("a poster with two cats in red letters", []),
+        ("hallway poster: keep to the left. one arrow", ["keep to the left"]),
+        ("kitchen poster: wash up after lunch. one plate", ["wash up after lunch"]),
+        ("a poster: keep the background empty. one plate", []),
+        ("a poster: simple and modern. a cat", []),
+        ("a sign that says OPEN DAILY and then Sunday 9 to 1", ["OPEN DAILY", "Sunday 9 to 1"]),
+        ("neon sign OPEN 24/7", ["OPEN 24/7"]),
+        ("a poster that reads grand reopening today and a big red ribbon", ["grand reopening today"]),
+        ("a poster, title WINTER READING and smaller text one book a day", ["WINTER READING", "one book a day"]),
+        ("a poster, title Plant & Grow, below it Every Monday 6 pm, a tulip", ["Plant & Grow", "Every Monday 6 pm"]),
+        ("a red banner, text 20% off everything, two bags", ["20% off everything"]),
+        ("a cat poster, text large and bold", []),
+        ("a headline that says Atom Night and an isotope in the middle", ["Atom Night"]),
+        ("a banner that reads Virtus below", ["Virtus"]),
+        ("Quote print with a cat", []),
+        ("a poster with a cat, text centred below", []),
+        ("a sign with a duck, slow down for ducks written below", ["slow down for ducks"]),
+        ("a sign with a duck, hand written on wood", []),
+        ("a farm logo, two carrots, Hill Farm underneath", ["Hill Farm"]),
+        ("a wedding sign, names Ida and Noel", ["Ida and Noel"]),
+    ],
+)  # fmt: skip
+def test_where_unquoted_texts_are_and_where_they_end(prompt: str, expected: list[str]) -> None:
+    assert sorted(texts(prompt)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("birthday card, happy birthday nana, with a teapot", ["happy birthday nana"]),
+        ("greeting card happy diwali, two lamps", ["happy diwali"]),
+        ("season's greetings card with a robin", ["Season's Greetings"]),
+        ("a christmas card with merry christmas in gold and a sled", ["merry christmas"]),
+        ("Mother's Day card, happy mother's day, with tulips", ["happy mother's day"]),
+        ("new year card, happy new year 2033, fireworks", ["happy new year 2033"]),
+        ("make a card with a cat, thank you", []),
+        ("Good morning! Please draw a cat", []),
+        ("a happy birthday cake with candles", []),
+        ("a card, happy birthday theme, balloons", []),
+    ],
+)
+def test_greetings(prompt: str, expected: list[str]) -> None:
+    assert texts(prompt) == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("Poster without any lettering: one tall tulip", []),
+        ("a wordless poster: a koala", []),
+        ("Big Band poster, a trumpet, dont put text", []),
+        ("a poster, no text other than the title Night Owls, an owl", ["Night Owls"]),
+        ("a cat 'Mia', no other words", ["Mia"]),
+        ("a poster that says Open Day, no text below", ["Open Day"]),
+        ('a boat painted in the style of "The Great Wave"', []),
+        ('a poster inspired by the film "Metropolis" with the words "Robot Ball"', ["Robot Ball"]),
+    ],
+)
+def test_prompts_that_want_no_text_or_only_name_one(prompt: str, expected: list[str]) -> None:
+    assert texts(prompt) == expected
+
+
 def test_lettering_in_one_colour_on_another() -> None:
     found = understand('Logo with just the initials "R.T.", navy on white')
     assert found.texts[0].colour == hex_of("navy blue") and found.background.colour == hex_of("white")
@@ -256,6 +370,52 @@ def test_words_that_are_no_objects(prompt: str) -> None:
     assert objects(prompt) == []
 
 
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a cat on the left, a stoat on the right", [("cat", 1), ("stoat", 1)]),
+        ("'OPEN' in red, a comb under it", [("comb", 1)]),
+        ("a snowman, two robins sitting on his arms", [("snowman", 1), ("robin", 2)]),
+        ("a dragon guarding a strongbox", [("dragon", 1), ("strongbox", 1)]),
+        ("a cactus in a clay pot", [("cactus", 1), ("clay pot", 1)]),
+        ("a boat hanging from a nail", [("sailboat", 1), ("nail", 1)]),
+        ("'Hi' and a sombrero", [("sombrero", 1)]),
+        ("a poster with hammer and saw", [("hammer", 1), ("saw", 1)]),
+        ("two tennis rackets crossed", [("tennis racket", 2)]),
+        ("a pair of wellies", [("welly", 2)]),
+        ("a stack of pebbles, a fluffy duckling", [("pebble", 3), ("fluffy duckling", 1)]),
+        ("a fox, a rainy evening", [("fox", 1)]),
+        ("a rabbit on each side of the name 'Ida'", [("rabbit", 2)]),
+        ("a lantern on either side", [("red paper lantern", 2)]),
+        ("a strawberry in each corner", [("strawberry", 4)]),
+        ("a cat on each cushion", [("cat", 1)]),
+        ("Mia loves horses. Draw one brown horse", [("horse", 1)]),
+        ("I love dogs, so draw a fox", [("fox", 1)]),
+        ("a girl who loves dogs", [("girl", 1), ("dog", 3)]),
+        ("a box and a lamp, lamp on the right", [("box", 1), ("light bulb", 1)]),
+        ("a teddy bear and 'Hi' above the bear", [("teddy bear", 1)]),
+        ("a fox with a ball in its mouth", [("fox", 1), ("soccer ball", 1)]),
+        ("one running man", [("man", 1)]),
+        ("a cutting board and a tomato", [("cutting board", 1), ("tomato", 1)]),
+        # what is no thing
+        ("a cat, a modern look, a touch of gold", [("cat", 1)]),
+        ("three candles, one tall and two short", [("candle", 3)]),
+        ("three cats, one black, two white", [("cat", 3)]),
+        ("a lighthouse on a cliff", [("Tokyo tower", 1)]),
+        ("two otters holding hands", [("otter", 2)]),
+        ("a fox, space for a title, a bold font", [("fox", 1)]),
+        ("a fox, a friend told me about it", [("fox", 1)]),
+        ("a fox celebrating a birthday", [("fox", 1)]),
+        ("a fox, blue and orange", [("fox", 1)]),
+        ("a fox, fading from orange to pink", [("fox", 1)]),
+        ("a thank you note with a tooth", [("tooth", 1)]),
+        ("a sign 'Fresh' with phone number 555-0116", []),
+    ],
+)
+def test_things_nobody_knows_and_how_many(prompt: str, expected: list[tuple[str, int]]) -> None:
+    assert objects(prompt) == expected
+
+
 def test_style_of_objects() -> None:
     assert [p.style for p in understand("a cat, 3D render").parts if p.kind == "object"] == ["3d"]
     assert [p.style for p in understand("a cat, flat design").parts if p.kind == "object"] == ["flat"]
@@ -307,12 +467,21 @@ def test_drawn_backgrounds(prompt: str, style: str, colour: str, accent: str | N
         ("a bird in front of a cloudy sky", "photo", "a cloudy sky"),
         ("a photo of a beach", "photo", "a seaside promenade"),
         ("a boat on the sea", "texture", "water"),
+        ("'OPEN' sign, black brick wall", "texture", "brick wall"),
+        ("a comb, grey concrete texture behind", "texture", "concrete"),
+        ("a snowman, snowy meadow behind him", "photo", "a green meadow"),
+        ("a fox, sunny beach", "photo", "a seaside promenade"),
     ],
 )
 def test_backgrounds_by_place(prompt: str, style: str, text: str) -> None:
     found = understand(prompt).background
     assert (found.style, found.text) == (style, text)
     assert found.colour is not None and found.span is not None
+
+
+@pytest.mark.parametrize("prompt", ["a cat, a red brick", "logo, coffee shop, a cup", "milk, bread, water, a cat"])
+def test_clauses_that_are_no_background(prompt: str) -> None:
+    assert understand(prompt).background.style is None
 
 
 def test_background_that_is_not_mentioned() -> None:
@@ -528,6 +697,8 @@ def test_random_strings() -> None:
         _check(" ".join(rng.choices(words, k=rng.choice((4, 20, 120)))))
     for word in words:
         _check(" ".join([word] * 300))
+    for prompt in ("² cats", "a poster with ³ cats", "a card, ² cats"):
+        _check(prompt)
 
 
 def test_speed() -> None:
@@ -537,3 +708,21 @@ def test_speed() -> None:
     for _ in range(20):
         understand(prompt)
     assert (time.perf_counter() - start) / 20 < 0.05
+
+
+@pytest.mark.parametrize(
+    ("prompt", "texts"),
+    [
+        ("Title: Winter Reading Weeks\nPicture: a cat in an armchair", ["Winter Reading Weeks"]),
+        ("Poster for our club. Headline Cake Day, below it Sunday noon.", ["Cake Day", "Sunday"]),
+        ("a shop sign, easy to read from far away", []),
+        ("the sign reads At Your Service", ["At Your Service"]),
+        ("a logo for a bakery, the text is Golden Crust", ["Golden Crust"]),
+        ("a logo for a bakery, the text should be large", []),
+        ("the letters A, B and C on three boxes", ["A", "B", "C"]),
+        ("the letters X and Y on two flags", ["X", "Y"]),
+    ],
+)
+def test_labels_and_letters_are_told_from_words_about_them(prompt: str, texts: list[str]) -> None:
+    found = [part.text for part in understand(prompt).texts]
+    assert all(any(f.startswith(t) for f in found) for t in texts) and len(found) == len(texts)
