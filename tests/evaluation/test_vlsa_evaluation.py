@@ -216,7 +216,7 @@ def test_only_some_kinds_are_asked(vlsa, sets, assets, tmp_path):
     images = vlsa_data.read_set(str(sets / "posters"))
     evaluation = Evaluation(vlsa, tmp_path, Settings(per_kind=1, kinds=("style", "scene")), {"seed": 0})
     summary, _ = runner.evaluate(evaluation, {"posters": images}, ("chat",), assets)
-    asked = {json.loads(line)["kind"] for line in (tmp_path / "answers.jsonl").read_text().splitlines()[1:]}
+    asked = {json.loads(line)["record"]["kind"] for line in (tmp_path / "answers.jsonl").read_text().splitlines()[1:]}
     assert asked and asked <= {"style", "scene"} and summary["chat"]
 
 

@@ -29,17 +29,17 @@ def both(vlad: Any, vlsa: Any) -> Handlers:
 
 
 def test_a_picture_is_described_and_drawn_again(both: Handlers) -> None:
-    layout = both.backend.pipeline().plan("A badge with a star that says 'Hello' on a navy blue background", seed=1)
-    *_, done = both.backend.stream(layout, {"seed": 1})
+    layout = both.backend.pipeline().plan("A poster with a cat that says 'Grand Opening' on a teal background", seed=5)
+    *_, done = both.backend.stream(layout, {"seed": 5})
     view = both.backend.view(done.images[0])
     trip = RoundTrip(both.backend, both.plan_and_draw, OUTPUTS)
     yielded = list(trip.again(Conversation(), view, "before", "", 5, False, 0.8, False, LOCKED, *HOW))
     assert all(len(values) == FIRST + OUTPUTS for values in yielded)
     words = next(v[1] for v in yielded if isinstance(v[1], str))
-    assert "hello" in words.lower() and "star" in words.lower()
+    assert "grand opening" in words.lower() and "cat" in words.lower()
     plan = next(v[FIRST] for v in yielded if isinstance(v[FIRST], Desk)).layout
     texts = {e.text for e in plan.elements if e.kind == "text"}
-    assert texts == {"Hello"} and plan.prompt == words  # what was locked belongs to another plan
+    assert texts == {"Grand Opening"} and plan.prompt == words  # what was locked belongs to another plan
     assert "data:image/png" in yielded[-1][FIRST + VIEW]
 
 
