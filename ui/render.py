@@ -420,7 +420,7 @@ def about() -> str:
         " pixels. It draws posters, signs and cards with short texts and common objects; it does not draw people or"
         " photographs of places.</p><p>VLSA looks at an image through 64 visual tokens, answers questions about it,"
         " rebuilds it from them and names its codes. It is trained on the same posters and on photographs, is small,"
-        " and its answers are often wrong: it tells the background’s colour and most objects, and reads short texts,"
-        " with mistakes. What you type and show goes to the server that runs"
+        " and its answers are often wrong: it tells colours, most objects and often where they are, and reads short"
+        " texts, with mistakes. What you type and show goes to the server that runs"
         " this page and nowhere else; your last prompt, plan and settings stay in this browser.</p></section>"
     )
