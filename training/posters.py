@@ -10,12 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipelines.models.vlm import THIRDS
+from pipelines.models.vlm import place_of as place_index
 from pipelines.types import KINDS, Box, Element, Layout
 from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.slots import GROUPS, HINTS, PLACES, SLOT, Wish, encode
 from pipelines.vlad.text import told_phrase
 
 MAX_SLOTS = 16
+PLACE_NAMES = "top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right"
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,7 @@ def category_of(element: Element, fonts: FontBook) -> str:
 def place_of(box: Box) -> str:
     """The word for where a box lies."""
     x, y = box.centre
-    v = "top" if y < 0.36 else "bottom" if y > 0.64 else ""
-    h = "left" if x < 0.36 else "right" if x > 0.64 else ""
-    return f"{v} {h}".strip() or "centre"
+    return PLACE_NAMES[place_index(y, x)]
 
 
 # How often training gives each group of a slot as known, by kind; the prompt or a lock would give it.
@@ -135,11 +136,9 @@ def draw_places(boxes: Tensor, kinds: Tensor, hints: Tensor, generator: torch.Ge
     numbers.
     """
     x, y = (boxes[..., 0] + 1) / 2, (boxes[..., 1] + 1) / 2
-    row = torch.where(y < 0.36, 0, torch.where(y > 0.64, 2, 1))
-    column = torch.where(x < 0.36, 0, torch.where(x > 0.64, 2, 1))
-    names = [["top left", "top", "top right"], ["left", "centre", "right"], ["bottom left", "bottom", "bottom right"]]
-    table = torch.tensor([[PLACES.index(n) for n in line] for line in names])
-    told = torch.nn.functional.one_hot(table[row, column], len(PLACES)).float()
+    row, column = (sum((v > edge).long() for edge in THIRDS) for v in (y, x))
+    table = torch.tensor([PLACES.index(n) for n in PLACE_NAMES])
+    told = torch.nn.functional.one_hot(table[3 * row + column], len(PLACES)).float()
     tell = (torch.rand(kinds.shape, generator=generator) < share) & (kinds >= KINDS.index("object"))
     hints = hints.clone()
     hints[..., len(KINDS) : len(KINDS) + len(PLACES)] = told * tell[..., None]

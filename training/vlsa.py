@@ -30,7 +30,7 @@ from pipelines.models.epigone import cell_cover, reconstruction_loss
 from pipelines.models.perceiver import encode_views
 from pipelines.models.reader import EMPTY, STRIPS
 from pipelines.models.vfe import add_noise
-from pipelines.models.vlm import SHARPNESS, SORTS, VisionLanguageModel, VisualWords
+from pipelines.models.vlm import SHARPNESS, SORTS, TELLING, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer, read_safetensors
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import adapter_weights
@@ -70,12 +70,8 @@ ADDED = (
     "gaps",
     "widths",
     "calls",
-    "teller.",
-    "inks.",
-    "tints.",
-    "middles.",
-    "whole.",
     "terms",
+    *TELLING,
 )  # which earlier runs may lack
 BESIDE = "beside_connector.weight"  # of SA-Perceiver
 OUTER = (0, 1, 2, 27, 28, 29)  # layers of the small decoder, of 30

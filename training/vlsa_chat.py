@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipelines.config import get_preset
-from pipelines.models.vlm import SORTS, VisionLanguageModel, VisualWords
+from pipelines.models.vlm import SORTS, TELLING, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.cognition import Requests
@@ -54,7 +54,7 @@ CONFIGS = {
     "cpu": RunConfig(steps=3000, batch=12, lr=6e-4, warmup=50, ema=0.99, eval_every=250, save_every=250),
     "gpu": RunConfig(steps=20000, batch=96, lr=6e-4, minutes=9, eval_every=1000, save_every=5000),
 }
-STAYS = "spell.", "teller.", "inks.", "tints.", "middles.", "whole."  # V stays, and what is spelled and told with it
+STAYS = "spell.", *TELLING  # V stays, and what is spelled and told with it
 HELD_OUT = 64  # pictures that are measured
 
 
@@ -116,7 +116,7 @@ class ChatStage:
         config, state = words_config(self.run), self.state["words"]
         if self.named:
             config |= {"names": [len(self.phrases[k]) for k in SORTS], "named": 0, "told": 0, "wholes": []}
-            state = {n: t for n, t in state.items() if n not in ("calls", "terms") and not n.startswith(STAYS[1:])}
+            state = {n: t for n, t in state.items() if n not in ("calls", "terms") and not n.startswith(TELLING)}
             state["table"] = torch.cat([called(embeddings, self.phrases[k]) for k in SORTS])
         if config.get("names") and self.boost is not None:
             config["boost"] = self.boost

@@ -22,13 +22,14 @@ from torch.nn import functional as F
 
 from pipelines.colours import COLOURS
 from pipelines.config import get_preset
-from pipelines.models.vlm import BOXES, PLACES, VisualWords
+from pipelines.models.vlm import BOXES, PLACES, TELLING, VisualWords
 from pipelines.registry import load_language_tokenizer
 from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS
 from training.checkpoints import save_part
 from training.data.question_facts import TOLD
 from training.loop import RunConfig, chosen, fit, parser
+from training.posters import PLACE_NAMES
 from training.vlsa import state_of, words_config
 from training.vlsa_data import Terms, load_terms
 from training.vlsa_embed import Embedded, load_embedded
@@ -38,10 +39,8 @@ CONFIGS = {
     "cpu": RunConfig(steps=2000, batch=64, lr=3e-3, warmup=50, ema=0.99, eval_every=250, save_every=500),
     "gpu": RunConfig(steps=20000, batch=256, lr=3e-3, minutes=4, eval_every=1000, save_every=5000),
 }
-PLACE_NAMES = "top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right"
 assert len(PLACE_NAMES) == PLACES
 COLOURED = {"panel", "colour", "accent"}  # of TOLD: a colour each
-LEARNED = "teller.", "inks.", "tints.", "middles.", "whole."
 UNKNOWN = -100
 FURTHER = 10.0  # weight of middles' distance, shares of the image, beside the cross-entropies
 
@@ -144,13 +143,13 @@ class ToldStage:
         words = VisualWords(**{**config, "named": longest, "told": self.hidden, "wholes": wholes})
         kept = dict(self.state["words"])
         kept["calls"] = F.pad(kept["calls"], (0, longest - kept["calls"].shape[1]), value=-1)
-        fresh = {n: t for n, t in words.state_dict().items() if n.startswith(LEARNED)}
+        fresh = {n: t for n, t in words.state_dict().items() if n.startswith(TELLING)}
         terms = words.terms.clone()
         for row, ids in zip(terms, self.tokens, strict=True):
             row[: len(ids)] = torch.tensor(ids)
         words.load_state_dict({**kept, **fresh, "terms": terms})
         for name, p in words.named_parameters():
-            p.requires_grad_(name.startswith(LEARNED))
+            p.requires_grad_(name.startswith(TELLING))
         return words.to(self.device)
 
     def batch(self, step: int, size: int) -> Batch:

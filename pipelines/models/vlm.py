@@ -28,9 +28,10 @@ BANDS = 6  # of the Fourier features of a word's place
 WORDS_AT_A_TIME = 32  # words behind V in training: few shapes of batches to compile for
 SURE = 0.6  # probability in some cell from which an object is named
 SEEN = 0.08  # probability from which a cell belongs to it
-DROPPED = 0.5  # share of V that wholes are told without in training
-LEAST = 0.8  # cells, weighed by that, that it has
+LEAST = 0.8  # cells, weighed by that probability, that it has
 NAMED = 6  # objects of an image that are named
+DROPPED = 0.5  # share of V that wholes are told without in training
+TELLING = "teller.", "inks.", "tints.", "middles.", "whole."  # parameters that tell colours, middles and wholes
 LETTER, SPACE, END, NAME = range(4)  # kinds of words behind V: END of a line, part of a NAME
 THIRDS = 0.36, 0.64  # of the image, between top, middle and bottom and between left, middle and right
 PLACES = 9  # top left, top, top right, left, centre, right, bottom left, bottom, bottom right
@@ -227,9 +228,12 @@ class VisualWords(ModelMixin, ConfigMixin):
         if self.config.named and table is None:
             raise ValueError("names of objects are tokens: give the language model's embeddings")
         share = by_place(chances(self.spelled(v)))  # (B, rows, columns, letters)
-        letters, inks = share.detach().float().cpu().numpy(), self.inked(v) if self.config.told else [None] * len(v)
-        named = self.objects(v) if self.config.named else [[]] * len(v)
-        wholes = self.as_a_whole(v) if self.config.told else [[]] * len(v)
+        letters = share.detach().float().cpu().numpy()
+        with torch.no_grad():
+            told = self.told(v) if self.config.told else None
+        inks = self.inked(told) if told else [None] * len(v)
+        named = self.objects(v, told) if self.config.named else [[]] * len(v)
+        wholes = self.as_a_whole(told) if told else [[]] * len(v)
         texts = [w + n + self.text(*seen) for w, n, *seen in zip(wholes, named, letters, inks, strict=True)]
         n, empty = multiple * math.ceil(max(map(len, texts)) / multiple), share.shape[1] * share.shape[2]
         boxes = np.full((len(v), n, TOGETHER), empty)
@@ -286,19 +290,18 @@ class VisualWords(ModelMixin, ConfigMixin):
         return out
 
     @torch.no_grad()
-    def objects(self, v: Tensor) -> list[list[Word]]:
+    def objects(self, v: Tensor, told: Told | None = None) -> list[list[Word]]:
         """For each image of V (B, l, width) how many of which objects it shows: tokens of the number and of the name of
-        each that is likelier than SURE in some cell and has LEAST of them, the largest first, at most NAMED; where they
-        are told, its colour, if it has one, and its place.
+        each that is likelier than SURE in some cell and has LEAST of them, the largest first, at most NAMED; where
+        `told` is given, its colour, if it has one, and its place.
 
         All words of an object stand in the middle of its cells or, where that is told, in its own, in [0, 1]. Needs
         `named`.
         """
         shown, _, numbers = (x.detach().float().cpu().numpy() for x in self.likely(self.read(v)))
         calls, side, out = self.calls.tolist(), math.isqrt(v.shape[1]), []
-        seen = self.told(v) if self.config.told else None
-        tints = seen.tints.float().softmax(-1).cpu().numpy() if seen else [None] * len(v)
-        middles = seen.middles.float().cpu().numpy() if seen else np.zeros((*v.shape[:2], 2))
+        tints = told.tints.float().softmax(-1).cpu().numpy() if told else [None] * len(v)
+        middles = told.middles.float().cpu().numpy() if told else np.zeros((*v.shape[:2], 2))
         for things, counts, tint, middle in zip(shown, numbers, tints, middles, strict=True):
             best = things.argmax(-1)
             cells = {k: np.flatnonzero((best == k) & (things[:, k] > SEEN)) for k in set(best[things.max(-1) > SURE])}
@@ -316,19 +319,17 @@ class VisualWords(ModelMixin, ConfigMixin):
             out.append(words)
         return out
 
-    @torch.no_grad()
-    def inked(self, v: Tensor) -> np.ndarray:
-        """V (B, l, width) -> (B, rows, cells across, colours): how likely letters there have which colour."""
-        inks = self.told(v).inks.float().softmax(-1)  # (B, l, BOXES rows, colours)
-        cells = math.isqrt(v.shape[1])
+    def inked(self, told: Told) -> np.ndarray:
+        """(B, rows, cells across, colours): how likely letters there have which colour."""
+        inks = told.inks.float().softmax(-1)  # (B, l, BOXES rows, colours)
+        cells = math.isqrt(inks.shape[1])
         return inks.unflatten(1, (cells, cells)).transpose(2, 3).flatten(1, 2).cpu().numpy()
 
-    @torch.no_grad()
-    def as_a_whole(self, v: Tensor) -> list[list[Word]]:
-        """For each image of V (B, l, width) the tokens of the likeliest of each sort that is told of a whole image,
+    def as_a_whole(self, told: Told) -> list[list[Word]]:
+        """For each image the tokens of the likeliest of each sort that is told of a whole image,
         unless it is none; they stand in the middle.
         """
-        likeliest = [logits.argmax(-1).tolist() for logits in self.told(v).wholes]
+        likeliest = [logits.argmax(-1).tolist() for logits in told.wholes]
         first = len(self.colour_terms) + PLACES + np.cumsum([0, *self.config.wholes])
         return [
             [w for k, start in zip(image, first, strict=False) if k for w in self.terms_of(start + k - 1, (0.5, 0.5))]

@@ -488,7 +488,7 @@ def test_an_object_is_followed_by_its_colour_and_its_place(telling: VisualWords)
     v = torch.zeros(1, 64, 64)
     v[0, 9, [0, 6, 21]] = 1.0  # one thing, blue, at the top left
     v[0, 60, [1, 5]] = 1.0  # another of no one colour, at the bottom
-    assert tokens_of(telling.objects(v)[0]) == [22, 11, 12, 31, 32, 21, 13, 32 + 7]
+    assert tokens_of(telling.objects(v, telling.told(v))[0]) == [22, 11, 12, 31, 32, 21, 13, 32 + 7]
     assert telling.terms_of(0, (0.5, 0.5)) == [Word(NAME, (0.5, 0.5), token=t) for t in (30, 31)]
 
 
@@ -510,7 +510,7 @@ def test_a_line_stands_between_its_place_and_its_colour(telling: VisualWords) ->
 def test_what_a_whole_image_is_comes_first(telling: VisualWords, vlm: VisionLanguageModel) -> None:
     v = torch.zeros(2, 64, 64)
     v[0, 9, [0, 6]] = v[0, 50, 30] = 1.0
-    first, second = telling.as_a_whole(v)
+    first, second = telling.as_a_whole(telling.told(v))
     assert tokens_of(first) == [30 + 2 + 9 + 1] and second == []
     vlm.words = telling
     table = vlm.decoder.embed_tokens.weight
