@@ -20,10 +20,11 @@ PAPER = {  # row -> DocVQA and MME perception of the paper's Table 3
 HEADINGS = {
     "psnr": "PSNR, dB",
     "ssim": "SSIM",
-    "read_accuracy": "Reading",
-    "presence_accuracy": "Presence",
-    "colour_accuracy": "Colour",
-    "count_accuracy": "Counting",
+    "letter_accuracy": "Letters",
+    "object_accuracy": "Objects",
+    "number_accuracy": "Numbers",
+    "ground_accuracy": "Grounds",
+    "answer_nll": "Loss of answers",
     "code_top1": "Codes, top-1",
     "pixel_mae": "Pixel error",
 }
@@ -252,11 +253,16 @@ def _colours(found: Mapping[str, Any], name: str) -> str:
 
 
 def ablation_table(found: Mapping[str, Any]) -> str:
-    """Our rows with the paper's beside them, and the protocol in words."""
+    """Our rows with the paper's beside them, as means with their spread where there are several seeds, and the
+    protocol in words.
+    """
+    from evaluation.report import spread
+
     rows = []
     for row in found["rows"]:
         paper = PAPER[row["variant"]]
-        rows.append([row["label"], *(row.get(k) for k in FIGURES), f"{paper[0]} / {paper[1]}"])
+        cells = [row[k][0] if len(row[k]) == 1 else spread(row[k]) for k in FIGURES]
+        rows.append([row["label"], *cells, f"{paper[0]} / {paper[1]}"])
     head = ("Variant", *(HEADINGS[k] for k in FIGURES), "The paper: DocVQA / MME perception")
     missing = f" Not trained: {'; '.join(found['missing'])}." if found["missing"] else ""
     return f"{_table(head, rows)}\n\n{found['protocol']}{missing}"

@@ -299,11 +299,13 @@ def parser(description: str) -> argparse.ArgumentParser:
     p.add_argument("--lr", type=float)
     p.add_argument("--warmup", type=int, help="steps until the learning rate is at its peak")
     p.add_argument("--eval-every", type=int, help="steps between two measurements")
+    p.add_argument("--seed", type=int, help="of weights, batches and noise; another one where a run is gone on with")
+    p.add_argument("--precision", choices=["no", "bf16"], help="no: single precision, faster on some CPUs")
     return p
 
 
 def chosen(configs: dict[str, RunConfig], args: argparse.Namespace) -> RunConfig:
     """The named configuration with the command line's overrides."""
-    names = ("steps", "batch", "minutes", "threads", "lr", "warmup", "eval_every")
+    names = ("steps", "batch", "minutes", "threads", "lr", "warmup", "eval_every", "seed", "precision")
     given = {k: getattr(args, k) for k in names if getattr(args, k) is not None}
     return dataclasses.replace(configs[args.config], **given)

@@ -95,7 +95,7 @@ class Shape:
         conversation. cognition: chance of a request for codes, and of one for colours. tiles: False = low resolution
         only. reconstruct: False = no reconstructive training (the preview learns on detached embeddings). tower: True
         = the vision encoder alone learns, from the snapshot and one tile of each picture, what stands where: many
-        more pictures a second. rebuild: True = only what rebuilds from V learns.
+        more pictures a second. rebuild: True = only what rebuilds from V learns. half: the language model in bfloat16.
     """
 
     layers: tuple[int, ...] | None = OUTER
@@ -112,6 +112,7 @@ class Shape:
     tower: bool = False
     rebuild: bool = False
     rank: int = 16
+    half: bool = True
     sizes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -170,7 +171,7 @@ class Vlsa(nn.Module):
         self.strips = nn.Linear(self.vision.config.width, STRIPS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
-        base = language_model(torch.float32 if tiny else torch.bfloat16, layers=shape.layers, tiny=tiny)
+        base = language_model(torch.bfloat16 if shape.half and not tiny else torch.float32, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
         table = base.get_input_embeddings().weight
         if meanings is not None:
@@ -349,9 +350,9 @@ class VlsaStage:
     def __init__(
         self, number: int, shape: Shape, train: list[Pictures], photos: Pictures | None, test: Pictures,
         vlad: Path | None, checkpoints: Path | None, start: Path | None, compile_layers: bool = False,
-        reader: Path | None = None,
+        reader: Path | None = None, seen_by: Path | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
-        self.reader = reader
+        self.reader, self.seen_by, self.seed = reader, seen_by, seed
         self.name = f"vlsa-{number}"
         self.rates = {"vision": 0.2, "vlm": 2.0} if number == 3 else {}  # of learning: the tower knows most by then
         self.shape, self.train, self.photos, self.test = shape, train, photos, test
@@ -379,6 +380,8 @@ class VlsaStage:
         model = Vlsa(self.shape, self.vlad, self.start, self.checkpoints, self.meanings()).to(self.device)
         if self.reader is not None:
             model.vision.letters.load_state_dict(torch.load(self.reader / "all.pt")["letters"])
+        if self.seen_by is not None:
+            model.vision.load_state_dict(state_of(self.seen_by)["vision"])
         language: Any = model.vlm.language
         for part in (model.vision.vision, language.get_base_model()):
             part.set_attn_implementation("eager")  # on a CPU its backward pass is a third faster than the fused one's
@@ -417,11 +420,11 @@ class VlsaStage:
         return len(self.tokenizer)
 
     def batch(self, step: int, size: int) -> tuple[Sight, Talk]:
-        shared = np.random.default_rng((78, step // int(os.environ.get("WORLD_SIZE", "1"))))
+        shared = np.random.default_rng((78, step // int(os.environ.get("WORLD_SIZE", "1")), self.seed))
         frame = (
             (2, 2) if self.shape.tower else FRAMES[int(shared.integers(len(FRAMES)))]
         )  # equal in all processes: they wait for each other
-        rng = np.random.default_rng((79 if self.shape.tower else 77, step))
+        rng = np.random.default_rng((79 if self.shape.tower else 77, step, self.seed))
         fill = (float(rng.uniform(0.7, 1)), float(rng.uniform(0.7, 1))) if rng.random() < SHRUNK else (1.0, 1.0)
         if frame[0] * frame[1] > 6:  # many tiles: fewer pictures
             size = max(1, size // 2)
@@ -502,7 +505,7 @@ class VlsaStage:
     def evaluate(self, model: Any) -> dict[str, float]:
         metrics: dict[str, list[float]] = {}
         rng = np.random.default_rng(5)
-        with torch.autocast(self.device, torch.bfloat16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.shape.half):
             for i in range(0, 96 if self.shape.layers or self.shape.tower else 48, 16):
                 rows = np.arange(i, min(i + 16, len(self.test)))
                 if len(rows):
@@ -688,6 +691,7 @@ def main() -> None:
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
     p.add_argument("--reader", type=Path, help="run of training.vlsa_letters whose letter reader is taken")
+    p.add_argument("--vision", type=Path, help="run or published weights whose vision encoder alone is taken")
     p.add_argument("--tower", action="store_true", help="stage 2: only what stands where, by the vision encoder alone")
     p.add_argument("--no-vision", action="store_true", help="leave the vision encoder as it is")
     p.add_argument("--rebuild", action="store_true", help="stage 3: only what rebuilds, on embeddings that stay")
@@ -704,12 +708,13 @@ def main() -> None:
     if args.config == "smoke":
         shape = dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2)
         args.weights = None
+    config = chosen(CONFIGS, args)
+    shape = dataclasses.replace(shape, half=config.precision == "bf16")
     stage = VlsaStage(
         args.stage or 2, shape, [load_pictures(d) for d in args.posters],
         load_pictures(args.photos) if args.photos else None, load_pictures(args.held_out),
-        args.weights, args.checkpoints, args.earlier, args.compile, args.reader,
+        args.weights, args.checkpoints, args.earlier, args.compile, args.reader, args.vision, config.seed,
     )  # fmt: skip
-    config = chosen(CONFIGS, args)
     metrics = fit(stage, config, args.out)
     if args.row and metrics:
         write_row(args.out, metrics)
@@ -718,9 +723,9 @@ def main() -> None:
 def write_row(out: Path, metrics: dict[str, float]) -> None:
     """metrics.json as `evaluation.vlsa_ablation` reads it."""
     names = {
-        "psnr": "psnr", "ssim": "ssim", "read_accuracy": "exact_read", "presence_accuracy": "exact_presence",
-        "colour_accuracy": "exact_background_colour", "count_accuracy": "exact_count", "code_top1": "code_top1",
-        "pixel_mae": "pixel_mae",
+        "psnr": "psnr", "ssim": "ssim", "letter_accuracy": "letter_accuracy", "object_accuracy": "thing_accuracy",
+        "number_accuracy": "copies_accuracy", "ground_accuracy": "ground_accuracy", "answer_nll": "nll",
+        "code_top1": "code_top1", "pixel_mae": "pixel_mae",
     }  # fmt: skip
     run = json.loads((out / "run.json").read_text())
     found = {k: metrics[v] for k, v in names.items() if metrics[v] == metrics[v]}

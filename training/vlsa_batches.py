@@ -225,10 +225,15 @@ SOONER = {
         "background_colour": 0.5, "count": 0.5, "read": 0.6, "presence": 0.4, "objects": 0.2, "short_caption": 0.2,
         "caption": 0.4,
         "text_presence": -0.2, "text_colour": 0.3, "text_place": 0.3, "object_colour": 0.4, "position": 0.4,
-        "relation": 0.2, "scene": 0.3, "style": 0.4, "background_kind": 0.3,
+        "relation": 0.4, "scene": 0.4, "style": 0.5, "background_kind": 0.5,
     }.items()
 }  # fmt: skip
-SHORT = {KINDS.index(k): 2.5 for k in ("presence", "count", "text_presence", "any_text", "background_colour")}
+SHORT = {
+    KINDS.index(k): 2.5
+    for k in (
+        "presence", "count", "text_presence", "any_text", "background_colour", "style", "background_kind", "relation",
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

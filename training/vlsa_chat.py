@@ -66,7 +66,7 @@ class ChatStage:
         cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
         ones that are asked; None = all. rows: of cells that are asked for. rates: see
         `training.loop.parameter_groups`. named: True = visual words get names, which count `boost` times. sizes: of
-        tiny models (tests).
+        tiny models (tests). seed: of the batches. half: the language model in bfloat16.
     """
 
     name = "vlsa-chat"
@@ -76,9 +76,11 @@ class ChatStage:
         cognition: float = 0.5, kinds: Sequence[str] | None = None, rows: int = 0,
         language: Path | None = None, rates: dict[str, float] | None = None, named: bool = False,
         boost: float | None = None, sizes: dict[str, dict[str, Any]] | None = None, compile_layers: bool = False,
+        seed: int = 0, half: bool = True,
     ) -> None:  # fmt: skip
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
         self.sizes, self.compile_layers, self.rates = sizes or {}, compile_layers, rates or {}
+        self.seed, self.half = seed, half and not self.sizes
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.state = state_of(run)
         spoken = state_of(language) if language else self.state
@@ -96,7 +98,7 @@ class ChatStage:
 
     def modules(self) -> nn.Module:
         tiny = self.sizes.get("language")
-        base = language_model(torch.float32 if tiny else torch.bfloat16, tiny=tiny)
+        base = language_model(torch.bfloat16 if self.half else torch.float32, tiny=tiny)
         words = self.words(base.get_input_embeddings().weight)
         model = VisionLanguageModel(with_lora(base, self.rank), words).to(self.device)
         language: Any = model.language
@@ -128,7 +130,7 @@ class ChatStage:
         return words
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Talk, Tensor, Tensor]:
-        rng = np.random.default_rng((81, step))
+        rng = np.random.default_rng((81, step, self.seed))
         data, rows = drawn(self.posters, self.photos, size, rng)
         v, talk = self.draw(data, rows, self.talker, rng)
         objects, grounds = (torch.from_numpy(a[rows].astype(np.int64)) for a in (data.objects, data.grounds))
@@ -157,7 +159,7 @@ class ChatStage:
     def evaluate(self, model: Any) -> dict[str, float]:
         found: dict[str, list[float]] = {}
         rng = np.random.default_rng(5)
-        with torch.autocast(self.device, torch.bfloat16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.half):
             for i in range(0, min(HELD_OUT, len(self.test)), 16):
                 rows = np.arange(i, min(i + 16, len(self.test)))
                 v, talk = self.draw(self.test, rows, self.examiner, rng)
@@ -203,14 +205,16 @@ def main() -> None:
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
     args = p.parse_args()
     by = args.embedded or args.earlier
+    config = chosen(CONFIGS, args)
     stage = ChatStage(
         args.earlier, [load_embedded(by, d) for d in args.posters],
         load_embedded(by, args.photos) if args.photos else None, load_embedded(by, args.held_out),
         args.length, args.cognition, args.kinds, args.rows,
         args.language, {"lora_B": args.gain}, args.names, args.boost,
         SMOKE_SIZES if args.config == "smoke" else None, args.compile,
+        config.seed, config.precision == "bf16",
     )  # fmt: skip
-    fit(stage, chosen(CONFIGS, args), args.out)
+    fit(stage, config, args.out)
 
 
 if __name__ == "__main__":

@@ -105,10 +105,10 @@ def test_captions_and_files_that_cannot_be_opened(results):
     assert "A cat." in text and "Not an image." in text
 
 
-def variants(folder, **steps):
+def variants(folder, psnr=21.5, **steps):
     for name, count in steps.items():
-        (folder / name).mkdir()
-        figures = {"psnr": 21.5, "read_accuracy": 0.4, "steps": count, "minutes": 5, "other": "x"}
+        (folder / name).mkdir(parents=True)
+        figures = {"psnr": psnr, "letter_accuracy": 0.4, "steps": count, "minutes": 5, "other": "x"}
         (folder / name / "metrics.json").write_text(json.dumps(figures), "utf-8")
 
 
@@ -116,10 +116,21 @@ def test_rows_of_table_3(tmp_path):
     variants(tmp_path, row2=800, row6=800)
     found = vlsa_ablation.read_rows(tmp_path)
     assert [r["variant"] for r in found["rows"]] == ["row2", "row6"]
-    assert found["rows"][0]["psnr"] == 21.5 and found["rows"][0]["code_top1"] is None
-    assert len(found["missing"]) == 3 and "Steps: 800 each." in found["protocol"]
+    assert found["rows"][0]["psnr"] == [21.5] and found["rows"][0]["code_top1"] == [None]
+    assert len(found["missing"]) == 3 and "Steps: 800 each." in found["protocol"] and "Seeds" not in found["protocol"]
     text = vlsa_report.ablation_table(found)
     assert "(6) all (a, b, c)" in text and "75.2 / 1507.4" in text and "Not trained: (3)" in text
+    assert "| 21.500 |" in text
+
+
+def test_seeds_lie_beside_each_other(tmp_path):
+    for seed, psnr in enumerate((20.0, 22.0, 21.0)):
+        variants(tmp_path / f"seed-{seed}", psnr, row2=800, row3=800)
+    found = vlsa_ablation.read_rows(tmp_path)
+    assert found["rows"][0]["psnr"] == [20.0, 22.0, 21.0] and "Seeds: 3 each" in found["protocol"]
+    assert "| 21.000 (20.000 to 22.000) |" in vlsa_report.ablation_table(found)
+    variants(tmp_path / "seed-3", row3=800)
+    assert "Seeds differ, 3 to 4" in vlsa_ablation.read_rows(tmp_path)["protocol"]
 
 
 def test_trainings_of_different_length_are_called_so(tmp_path):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from evaluation.vlsa_ablation import read_rows
 from pipelines.colours import COLOURS, name_of, to_rgb
 from pipelines.config import SMOLLM2
 from pipelines.models.vlm import TELLING, by_place
@@ -438,6 +439,22 @@ def test_ablations_are_switches(tmp_path: Path, posters: Path, changes: dict[str
     made.shape = dataclasses.replace(made.shape, **changes)
     fit(made, config(), tmp_path)
     assert float(rows(tmp_path)[-1]["psnr"]) > 0
+
+
+def test_a_row_of_table_3_starts_from_a_vision_encoder_alone(tmp_path: Path, posters: Path, codebook: Path) -> None:
+    fit(stage(2, posters, None), config(), tmp_path / "earlier")
+    other = stage(2, posters, codebook)
+    other.shape = dataclasses.replace(other.shape, vision=False, cognition=1.0, half=False)
+    other.seen_by, other.seed = tmp_path / "earlier", 3
+    metrics = fit(other, config(seed=3), tmp_path / "row6")
+    before, after = (recipe.state_of(tmp_path / name) for name in ("earlier", "row6"))
+    assert all(torch.equal(t, after["vision"][n]) for n, t in before["vision"].items())
+    assert any(not torch.equal(t, after["perceiver"][n]) for n, t in before["perceiver"].items())
+    first, again = (stage(2, posters, None).batch(0, 2)[0].picture for _ in range(2))
+    assert torch.equal(first, again) and not torch.equal(first, other.batch(0, 2)[0].picture)
+    recipe.write_row(tmp_path / "row6", metrics)
+    written = read_rows(tmp_path)["rows"][0]
+    assert written["psnr"] == [metrics["psnr"]] and written["steps"] == [2] and written["answer_nll"][0] > 0
 
 
 def test_codebook_stage(tmp_path: Path, posters: Path) -> None:
