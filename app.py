@@ -32,6 +32,7 @@ with suppress(ImportError):
 
 from pipelines.config import get_preset  # noqa: E402
 from pipelines.errors import UserError  # noqa: E402
+from pipelines.vlad.settings import DRAWING  # noqa: E402
 from ui.backend import Backend  # noqa: E402
 from ui.demo import build, launch  # noqa: E402
 
@@ -75,10 +76,10 @@ def backend(preset: str) -> Backend:
     """The backend of a preset; on ZeroGPU what computes borrows a GPU."""
     drawing, chatting = loaders(preset)
     if not os.environ.get("SPACES_ZERO_GPU"):
-        return Backend(drawing, device=device, load_vlsa=chatting)
+        return Backend(drawing, device=device, load_vlsa=chatting, how=DRAWING[preset])
     from pipelines.runtime import gpu_task
 
-    return Backend(drawing, gpu=gpu_task(60), device=device, load_vlsa=chatting)
+    return Backend(drawing, gpu=gpu_task(60), device=device, load_vlsa=chatting, how=DRAWING[preset])
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:

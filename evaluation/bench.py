@@ -263,7 +263,7 @@ def bench_vlad(runs: int, peer_runs: int, preset: str = "mini", server: bool = T
     fresh = fresh_process(preset)
     cold = server_cold_start() if server else {"note": "skipped"}
     import pipelines
-    from pipelines.vlad.settings import DEFAULTS
+    from pipelines.vlad.settings import MINI
 
     pipe = pipelines.load(preset)
     stages = time_stages(pipe, runs, read_prompts(HELD_OUT_PROMPTS))
@@ -273,7 +273,7 @@ def bench_vlad(runs: int, peer_runs: int, preset: str = "mini", server: bool = T
     return {
         "pipeline": "vlad",
         "checkpoint": checkpoint(preset),
-        "settings": {**DEFAULTS, "size": 256},
+        "settings": {**MINI.defaults, "size": 256},
         "machine": machine(),
         "date": time.strftime("%Y-%m-%d"),
         "runs": runs,

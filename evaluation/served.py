@@ -126,13 +126,14 @@ class Served:
 
     Args:
         log: file that the audit hook writes.
-        preset: which weights; "full" has none, so that it starts quickly and everything but the models works.
+        preset: which weights; those of "full" are not here and nothing is fetched: it starts quickly, and everything
+            but the models works.
         environment: variables on top of the present ones.
     """
 
     def __init__(self, log: Path, preset: str = "mini", environment: dict[str, str] | None = None) -> None:
         self.log, self.preset = log, preset
-        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", **(environment or {})}
         self.output = log.with_suffix(".out")
         self._seen = 0
 

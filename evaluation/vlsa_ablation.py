@@ -26,12 +26,12 @@ FIGURES = (
     "code_top1", "pixel_mae",
 )  # fmt: skip
 PROTOCOL = (
-    "Each row is a training of its own: the published vision encoder as it is, all else new, of the same length on the "
-    "same posters in the same order, with a small decoder in place of the language model, so that five of them fit. "
-    "Figures are on held-out posters after the last step. Letters, objects, numbers and grounds are read off V by the "
+    "Each row is a training of its own: the published vision encoder as it is, all else new, of the same length on "
+    "the same posters in the same order, with a small decoder in place of the language model, so that all of them fit; "
+    "figures are on held-out posters after the last step. Letters, objects, numbers and grounds are read off V by the "
     "linear maps that are trained along with it, and the loss is that of true answers by teacher forcing: after so few "
-    "steps no row's answers are right, and V is what the rows differ in. They tell what a part adds at that length, and "
-    "are not those of the published weights. The paper's rows are trainings of LLaVA-NeXT on other data and other "
+    "steps no row's answers are right, and V is what the rows differ in. They tell what a part adds at that length, "
+    "and are not those of the published weights. The paper's rows are trainings of LLaVA-NeXT on other data and other "
     "measures; compare directions, not values."
 )
 

@@ -50,7 +50,7 @@ def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
     from pipelines.vlsa.loaders import register as register_vlsa
 
     chosen = get_preset(preset)
-    if not chosen.folder.is_dir():
+    if not chosen.part("tlg").is_dir():
         raise CheckpointMissing(f"The preset {preset} has no weights in {chosen.checkpoints}; use another or train it.")
     loaders = register_vlsa(register(Registry(), chosen), chosen)
     return ModelCache(loaders, Placement.of(detect(device), chosen.precision))
@@ -75,9 +75,7 @@ def load_vlsa(preset: str = "mini", device: str = "auto") -> VlsaPipeline:
         BadSetting: unknown preset, or a device that is not here.
         CheckpointMissing: the preset has no weights here.
     """
-    from pipelines.vlsa.pipeline import VlsaPipeline
-
-    return VlsaPipeline(build_cache(preset, device), preset)
+    return _vlsa(build_cache(preset, device), preset)
 
 
 def load_both(preset: str = "mini", device: str = "auto") -> tuple[VladPipeline, VlsaPipeline]:
@@ -88,7 +86,15 @@ def load_both(preset: str = "mini", device: str = "auto") -> tuple[VladPipeline,
         CheckpointMissing: the preset has no weights here.
     """
     from pipelines.vlad.pipeline import VladPipeline
-    from pipelines.vlsa.pipeline import VlsaPipeline
 
     cache = build_cache(preset, device)
-    return VladPipeline(cache, preset), VlsaPipeline(cache, preset)
+    return VladPipeline(cache, preset), _vlsa(cache, preset)
+
+
+def _vlsa(cache: ModelCache, preset: str) -> VlsaPipeline:
+    """VLSA with what is trained of it; see `pipelines.vlsa.plain` for a preset of which nothing is."""
+    from pipelines.config import get_preset
+    from pipelines.vlsa.pipeline import VlsaPipeline
+    from pipelines.vlsa.plain import PlainVlsaPipeline
+
+    return (VlsaPipeline if get_preset(preset).vlsa_trained else PlainVlsaPipeline)(cache, preset)

@@ -14,7 +14,7 @@ import gc
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,7 @@ from pipelines.runtime import Runtime, dtype_name, on_zero_gpu
 
 log = logging.getLogger(__name__)
 GIB = 1 << 30
+ACTIVATIONS = 4 * GIB  # of a GPU's memory, left for what is computed
 # Building a model patches torch's modules for a moment, so one is built at a time in the whole process. The thread that
 # holds this may build a model that needs another one. It is never held while a model computes.
 _BUILDING = threading.RLock()
@@ -70,8 +71,18 @@ class Placement:
     def of(cls, runtime: Runtime, precision: str = "device") -> Placement:
         """Default budgets on the device of `runtime`; precision: "float32", or "device" for that of `runtime`."""
         dtype = torch.float32 if precision == "float32" else runtime.dtype
-        ram = 8 * GIB if runtime.device == "cpu" else 32 * GIB
-        return cls(device=runtime.device, dtype=dtype, ram_bytes=ram, evict=not on_zero_gpu())
+        ram = 8 * GIB if runtime.device == "cpu" else 48 * GIB
+        budget = device_budget(torch.cuda.get_device_properties(0).total_memory) if _own_gpu(runtime) else 16 * GIB
+        return cls(runtime.device, dtype=dtype, budget_bytes=budget, ram_bytes=ram, evict=not on_zero_gpu())
+
+
+def device_budget(total: int) -> int:
+    """Bytes of weights on a GPU with `total` bytes: what ACTIVATIONS leave, and never less than half."""
+    return max(total - ACTIVATIONS, total // 2)
+
+
+def _own_gpu(runtime: Runtime) -> bool:
+    return runtime.device == "cuda" and torch.cuda.is_available() and not on_zero_gpu()
 
 
 @dataclass(frozen=True)
@@ -117,12 +128,16 @@ class ModelCache:
         self._books = threading.RLock()
         self._frozen = False
 
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a loader of that name."""
+        return name in self._loaders
+
     @contextmanager
     def use(self, *names: str, dtype: torch.dtype | None = None) -> Iterator[tuple[Any, ...]]:
         """The components, on the device and pinned until the block ends; all of one stage in one call.
 
         Raises:
-            ModelDoesNotFit: they do not fit beside what is in use.
+            ModelDoesNotFit: they do not fit beside what is in use, or the device ran out of memory in the block.
             KeyError: no loader of that name.
         """
         keys = [(name, dtype or self.placement.dtype) for name in names]
@@ -132,6 +147,8 @@ class ModelCache:
         entries = self._acquire(keys)
         try:
             yield tuple(entry.model for entry in entries)
+        except torch.OutOfMemoryError as e:
+            raise _out_of_memory(names) from e
         finally:
             self._release(entries)
 
@@ -173,6 +190,9 @@ class ModelCache:
         try:
             with self._books:
                 self._place(pinned)
+        except torch.OutOfMemoryError as e:
+            self._release(pinned)
+            raise _out_of_memory([name for name, _ in keys]) from e
         except BaseException:
             self._release(pinned)
             raise
@@ -274,6 +294,14 @@ def _does_not_fit(name: str, need: int, used: int, limit: int) -> ModelDoesNotFi
     return ModelDoesNotFit(
         f"{name} needs {need / 1e6:,.1f} MB, but {used / 1e6:,.1f} of the {limit / 1e6:,.1f} MB allowed are in use; "
         "wait for the other request to end or raise the budget."
+    )
+
+
+def _out_of_memory(names: Sequence[str]) -> ModelDoesNotFit:
+    _free_memory()
+    return ModelDoesNotFit(
+        f"The device ran out of memory at {', '.join(names)}; ask for fewer or smaller pictures, or close what else "
+        "uses it."
     )
 
 

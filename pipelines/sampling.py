@@ -19,10 +19,15 @@ def get_noise(seeds: Sequence[int], shape: tuple[int, ...]) -> Tensor:
     return torch.stack([torch.randn(shape, generator=make_generator(s)) for s in seeds])
 
 
-def schedule(steps: int, start: float) -> FlowMatchEulerDiscreteScheduler:
-    """A rectified-flow Euler schedule whose first noise level is `start` in (0, 1] and whose last is 0."""
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
-    scheduler.set_timesteps(sigmas=[start * (1 - i / steps) for i in range(steps)])
+def schedule(steps: int, start: float, shift: float = 1.0) -> FlowMatchEulerDiscreteScheduler:
+    """A rectified-flow Euler schedule whose first noise level is `start` in (0, 1] and whose last is 0.
+
+    Args:
+        shift: how much longer it stays at high noise than evenly spaced levels would, as SD3's; 1 = not at all.
+    """
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=shift)
+    even = start / (shift - (shift - 1) * start)  # which the scheduler shifts to `start`
+    scheduler.set_timesteps(sigmas=[even * (1 - i / steps) for i in range(steps)])
     return scheduler
 
 
@@ -38,8 +43,23 @@ def guided(conditional: CleanPrediction, unconditional: CleanPrediction, scale: 
     return predict
 
 
+def anchored(predict: CleanPrediction, canvas: Tensor, where: Tensor, until: float) -> CleanPrediction:
+    """Guidance by glyphs without training: above a noise level x_0 is the canvas where letters stand.
+
+    Args:
+        canvas: (B, C, h, w) z_t. where: (B or 1, 1, h, w) share of each cell that is kept. until: the noise level from
+        which on the denoiser is free; 1 = from the beginning.
+    """
+
+    def predict_anchored(x: Tensor, sigma: Tensor) -> Tensor:
+        clean = predict(x, sigma)
+        return torch.lerp(clean, canvas, where.to(clean)) if float(sigma[0]) > until else clean
+
+    return predict_anchored
+
+
 def denoise(
-    predict: CleanPrediction, canvas: Tensor, noise: Tensor, steps: int, start: float
+    predict: CleanPrediction, canvas: Tensor, noise: Tensor, steps: int, start: float, shift: float = 1.0
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Reverse process, VLAD eq. (5), from the canvas noised to `start` (1: from pure noise).
 
@@ -47,12 +67,12 @@ def denoise(
     `noise`.
 
     Args:
-        predict: the denoiser. canvas, noise: (B, C, h, w).
+        predict: the denoiser. canvas, noise: (B, C, h, w). shift: see `schedule`.
 
     Yields:
         (finished steps, predicted x_0, x_t).
     """
-    scheduler = schedule(steps, start)
+    scheduler = schedule(steps, start, shift)
     x = add_noise(canvas, noise, torch.full((len(noise),), start, device=noise.device))
     for i, t in enumerate(scheduler.timesteps):
         sigma = scheduler.sigmas[i].to(x.device)

@@ -15,6 +15,7 @@ from transformers import CLIPVisionConfig, LlamaConfig, LlamaForCausalLM, LlavaN
 from pipelines import gguf_llama, registry
 from pipelines.config import PRESETS, SMOLLM2, Source
 from pipelines.errors import CheckpointMissing
+from tests.hub import point_at, serving
 
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}"
@@ -219,18 +220,15 @@ def test_found_nowhere_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_the_pinned_file_is_asked_of_the_hub(
-    source: Source, llama: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
+    source: Source, llama: LlamaForCausalLM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = {}
-
-    def download(repo: str, **kwargs: object) -> str:
-        asked.update(kwargs, repo=repo)
-        return source.folder
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    hub = Source(hub="a/b", revision="c0ffee", gguf=source.gguf, sha256=source.sha256)
-    assert torch.equal(logits(registry.load_language_model(hub, torch.float32)), logits(llama))
-    assert asked == {"repo": "a/b", "revision": "c0ffee", "allow_patterns": [source.gguf]}
+    commit = "c" * 40
+    with serving() as hub:
+        point_at(hub, tmp_path, monkeypatch)
+        hub.add("a/b", commit, {"README.md": b"-", source.gguf: (Path(source.folder) / source.gguf).read_bytes()})
+        remote = Source(hub="a/b", revision=commit, gguf=source.gguf, sha256=source.sha256)
+        assert torch.equal(logits(registry.load_language_model(remote, torch.float32)), logits(llama))
+        assert {a for a in hub.asked if "resolve" in a} == {f"a/b/resolve/{commit}/{source.gguf}"}
 
 
 def test_every_gguf_is_pinned_by_its_hash() -> None:

@@ -171,7 +171,8 @@ class Vlsa(nn.Module):
         self.strips = nn.Linear(self.vision.config.width, STRIPS * CLASSES)
         self.shows = nn.Linear(self.vision.config.width, self.words.config.hidden)
         tiny = shape.sizes.get("language")
-        base = language_model(torch.bfloat16 if shape.half and not tiny else torch.float32, layers=shape.layers, tiny=tiny)
+        dtype = torch.bfloat16 if shape.half and not tiny else torch.float32
+        base = language_model(dtype, layers=shape.layers, tiny=tiny)
         self.vlm = VisionLanguageModel(with_lora(base, shape.rank), self.words)
         table = base.get_input_embeddings().weight
         if meanings is not None:

@@ -23,6 +23,7 @@ from pipelines.vlad.fonts import FontBook, default_fonts
 from pipelines.vlad.negative import negative_warnings
 from pipelines.vlad.prompt import Understanding, understand
 from pipelines.vlad.readback import ReadBack
+from pipelines.vlad.settings import MINI, Drawing
 from pipelines.vlsa import tiling
 from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
 from ui.lane import Lane
@@ -184,6 +185,7 @@ class Backend:
         device: -> the device in words with its reason; asked only when a pipeline is there.
         load_vlsa: builds the pipeline of tab 2, likewise; None where there is none.
         lane: lets one request compute at a time, and answers together.
+        how: settings of drawing and their limits.
 
     Attributes:
         answers: how many answers of the chat are computed at once.
@@ -196,8 +198,9 @@ class Backend:
         device: Callable[[], str] = lambda: "unknown device",
         load_vlsa: Callable[[], Any] | None = None,
         lane: Lane | None = None,
+        how: Drawing = MINI,
     ) -> None:
-        self.device, self.lane = device, lane or Lane()
+        self.device, self.lane, self.how = device, lane or Lane(), how
         # a GPU is lent to one call, in a forked worker of its own, where no answer meets another one
         self.answers = self.lane.together if gpu is None else 1
         self.drawing, self.chatting = Slot(load), Slot(load_vlsa)

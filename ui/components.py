@@ -12,7 +12,7 @@ from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from pipelines.vlad.settings import DEFAULTS, LIMITS, SIZES
+from pipelines.vlad.settings import Drawing
 from pipelines.vlsa import settings as chat_limits
 from ui import editing, render, theme
 
@@ -72,19 +72,18 @@ def examples() -> list[tuple[str, str]]:
     return [(e["label"], e["prompt"]) for e in json.loads(EXAMPLES.read_text("utf-8"))]
 
 
-def slider(name: str, label: str, info: str, step: float) -> gr.Slider:
-    """A slider with default and limits from `pipelines.vlad.settings`."""
-    low, high = LIMITS[name]
-    return gr.Slider(low, high, DEFAULTS[name], step=step, label=label, info=info)
+def settings(how: Drawing) -> Settings:
+    """Seed and number of pictures in sight, the rest in a closed accordion; defaults and limits are the preset's."""
 
+    def slider(name: str, label: str, info: str, step: float) -> gr.Slider:
+        low, high = how.limits[name]
+        return gr.Slider(low, high, how.defaults[name], step=step, label=label, info=info)
 
-def settings() -> Settings:
-    """Seed and number of pictures in sight, the rest in a closed accordion."""
     with gr.Row(elem_classes="row-tools"):
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(LIMITS["seed"][1]), elem_id="seed")
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=int(how.limits["seed"][1]), elem_id="seed")
         images = gr.Radio([1, 2, 3, 4], value=1, label="Pictures", elem_id="images")
     size = gr.Radio(
-        list(SIZES), value=int(DEFAULTS["size"]), label="Size, pixels", elem_id="size", elem_classes="segments"
+        list(how.sizes), value=int(how.defaults["size"]), label="Size, pixels", elem_id="size", elem_classes="segments"
     )
     randomise = gr.Checkbox(True, label="New random seed each time", elem_id="randomise")
     with gr.Accordion("Advanced", open=False, elem_classes="quiet"):

@@ -20,10 +20,10 @@ from typing import Any
 import gradio as gr
 from PIL import Image, UnidentifiedImageError
 
-from pipelines.errors import BadLayout, UserError
+from pipelines.errors import BadLayout, BadSetting, UserError
 from pipelines.types import FULL, Element, Layout
 from pipelines.vlad.prompt import MAX_PROMPT
-from pipelines.vlad.settings import DEFAULTS, checked
+from pipelines.vlad.settings import checked_anywhere
 from ui import editing, render
 from ui.editing import Desk
 from ui.handling import Values, skips, warn
@@ -120,7 +120,7 @@ def settings_of(data: Any) -> dict[str, Any]:
     for name in SWITCHES:
         if not isinstance(data.get(name, False), bool):
             raise BadLayout(f"The setting {name} must be true or false.")
-    return {k: checked(k, v) if k in NUMBERS else v for k, v in data.items()}
+    return {k: checked_anywhere(k, v) if k in NUMBERS else v for k, v in data.items()}
 
 
 def slim(layout: Layout) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class Keeper:
         """What the browser remembers, and the link; `values` are those of NUMBERS and SWITCHES, in that order."""
         try:
             named = dict(zip((*NUMBERS, *SWITCHES), values, strict=True))
-            told = {k: v for k, v in named.items() if v is not None and v != DEFAULTS.get(k, False)}
+            told = {k: v for k, v in named.items() if v is not None and v != self.backend.how.defaults.get(k, False)}
             work = Work(prompt[:MAX_PROMPT], desk.layout, settings_of(told), negative[:MAX_PROMPT])
         except UserError:
             return skips(2)  # type: ignore[return-value]  # a setting is being typed: what was kept before stays
@@ -261,9 +261,17 @@ class Keeper:
         if work.layout is not None:
             layout = editing.checked(work.layout, self.backend.fonts())
             desk = desk.put(dataclasses.replace(layout, warnings=self.backend.warnings(layout)))
-        values = [work.settings.get(k, DEFAULTS.get(k, False)) for k in (*NUMBERS, *SWITCHES)]
+        values = [self._here(k, work.settings.get(k)) for k in NUMBERS]
+        values += [work.settings.get(k, False) for k in SWITCHES]
         typed = (work.prompt or gr.skip(), work.negative_prompt)
         return (*self.editor.view(desk, None, draft), *typed, *values, False, render.notes([note]))
+
+    def _here(self, name: str, value: float | None) -> float:
+        """A setting of a work, or this server's default where its preset does not take that value."""
+        try:
+            return self.backend.how.checked(name, value)
+        except BadSetting:
+            return self.backend.how.defaults[name]
 
 
 def link(work: Work) -> str:

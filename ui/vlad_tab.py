@@ -291,7 +291,7 @@ def _page(handlers: Handlers) -> Page:
             two = plan_editor.plan_card(handlers.backend)
             stale, kept = (gr.HTML("", js_on_load=None, elem_id=name) for name in ("stale", "kept"))
         with gr.Column(elem_classes="card", elem_id="step-3"):
-            three = _draw_card()
+            three = _draw_card(handlers)
         with gr.Column(elem_classes="card", elem_id="step-read"):
             read = readback.Part(**three.pop("read"), **readback.card(), state=gr.State(None))
         with gr.Column(elem_classes="card", elem_id="step-edit"):
@@ -347,7 +347,7 @@ def _prompt_card() -> dict[str, Any]:
     }
 
 
-def _draw_card() -> dict[str, Any]:
+def _draw_card(handlers: Handlers) -> dict[str, Any]:
     components.heading(3, "Draw", "step by step, from the plan")
     stage = readback.stage()
     status = gr.HTML(render.message("Ready"), js_on_load=None, elem_id="status", elem_classes=LINE)
@@ -358,7 +358,7 @@ def _draw_card() -> dict[str, Any]:
     link = gr.HTML("", js_on_load=theme.script("keep.js"), elem_id="link")
     made = {"stage": stage, "status": status, "draw": draw, "stop": stop, "about": about, "link": link}
     made["read"] = readback.summary()
-    return {**made, "settings": components.settings()}
+    return {**made, "settings": components.settings(handlers.backend.how)}
 
 
 def _wire_plan(page: Page, do: Handlers) -> None:

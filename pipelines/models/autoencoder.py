@@ -75,6 +75,11 @@ class Autoencoder(ModelMixin, ConfigMixin):
         self.register_buffer("mean", torch.zeros(latent_channels))
         self.register_buffer("std", torch.ones(latent_channels))
 
+    @property
+    def channels(self) -> int:
+        """C."""
+        return len(self.mean)
+
     def encode(self, x: Tensor) -> Tensor:
         z = self.encoder(x)
         return (z - self.mean[:, None, None]) / self.std[:, None, None]

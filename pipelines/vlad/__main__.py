@@ -14,21 +14,22 @@ from typing import Any
 
 from pipelines.errors import BadLayout, BadSetting, UserError
 from pipelines.types import Element, Generation, Layout
-from pipelines.vlad.settings import DEFAULTS, SIZES
+from pipelines.vlad.settings import DRAWING
 
 
 def arguments() -> argparse.ArgumentParser:
+    sizes = "; ".join(f"{', '.join(map(str, how.sizes))} with {name}" for name, how in DRAWING.items())
     p = argparse.ArgumentParser(prog="python -m pipelines.vlad", description="Prompt to layout to image.")
     p.add_argument("--prompt", help="what to draw; quoted words are drawn as text")
     p.add_argument("--negative-prompt", metavar="N", help='what not to draw, separated by commas: "red, dogs, serif"')
     p.add_argument("--layout", type=Path, help="draw this layout.json instead of planning one")
     p.add_argument("--out", type=Path, required=True, help="folder for image-0.png ... and layout.json")
-    p.add_argument("--seed", type=int, default=int(DEFAULTS["seed"]))
+    p.add_argument("--seed", type=int, default=0)
     p.add_argument("--images", type=int, default=1, help="1 to 4; image k has seed + k")
     p.add_argument("--steps", type=int, help="denoising steps")
     p.add_argument("--guidance", type=float, help="classifier-free guidance, 1 = none")
     p.add_argument("--start", type=float, metavar="T0", help="how far the canvas is noised, 1 = pure noise")
-    p.add_argument("--size", type=int, help=f"side in pixels, one of {', '.join(map(str, SIZES))}")
+    p.add_argument("--size", type=int, help=f"side in pixels, one of {sizes}")
     p.add_argument("--variety", type=float, help="spread of the sampled layout, 0 to 1")
     p.add_argument("--preset", default="mini")
     p.add_argument("--read-back", action="store_true", help="read the images back: their words beside the layout's")

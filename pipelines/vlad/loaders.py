@@ -31,6 +31,7 @@ from pipelines.registry import (
     shown,
     tensors_bytes,
 )
+from pipelines.vlad import stable
 from pipelines.vlad.ocr import RapidReader
 
 M = TypeVar("M", bound=nn.Module)
@@ -110,13 +111,22 @@ def part_bytes(folder: Path) -> int:
 def register(registry: Registry, preset: Preset) -> Registry:
     """Add "tokenizer", "text_encoder", "ocr" and "vlad.<part>" for every part of a preset."""
     register_shared(registry, preset)
-    folder = preset.folder
 
     def encoder_bytes() -> int:
-        return pretrained_bytes(preset.text_encoder) + files_bytes(folder / "lora" / WEIGHTS)
+        return pretrained_bytes(preset.text_encoder) + files_bytes(preset.part("lora") / WEIGHTS)
 
     registry.register("ocr", lambda dtype: RapidReader())  # its weights are in no file of ours, and small
-    registry.register("vlad.encoder", lambda dtype: load_encoder(folder, preset.text_encoder, dtype), encoder_bytes)
+    lora = preset.part("lora").parent
+
+    def kind(dtype: torch.dtype) -> torch.dtype:
+        return torch.float32 if preset.base else dtype  # small ones, that were not made for less
+
+    def build(name: str, dtype: torch.dtype) -> Any:
+        return load_part(name, preset.part(name).parent, kind(dtype))
+
+    registry.register("vlad.encoder", lambda dtype: load_encoder(lora, preset.text_encoder, kind(dtype)), encoder_bytes)
     for name in PARTS:
-        registry.register(f"vlad.{name}", partial(load_part, name, folder), partial(part_bytes, folder / name))
+        registry.register(f"vlad.{name}", partial(build, name), partial(part_bytes, preset.part(name)))
+    if "transformer" in preset.pretrained:
+        stable.register(registry, preset)
     return registry

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from pipelines.errors import BadLayout, CheckpointMissing
 from pipelines.images import to_batch, to_images
 from pipelines.models.tlg import sample_layout
 from pipelines.runtime import make_generator, on_zero_gpu
-from pipelines.sampling import denoise, get_noise, guided
+from pipelines.sampling import CleanPrediction, anchored, denoise, get_noise, guided
 from pipelines.types import KINDS, Element, Generation, Layout, Progress
 from pipelines.vlad import prompt as decomposition
 from pipelines.vlad import readback
@@ -29,7 +29,7 @@ from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.negative import read_negative, without
 from pipelines.vlad.planning import best_of, make_layout, make_plan
 from pipelines.vlad.readback import ReadBack
-from pipelines.vlad.settings import checked
+from pipelines.vlad.settings import DRAWING
 from pipelines.vlad.sketches import Sketcher
 from pipelines.vlad.slots import cover, encode
 from pipelines.vlad.text import embed_phrases, tokens_of, told_phrase
@@ -45,9 +45,9 @@ MODELS = (
     "vlad.tlg",
     "vlad.sketch",
     "vlad.autoencoder",
-    "vlad.vfe",
     "vlad.vision",
 )
+STABLE = ("vlad.prompts", "vlad.vae", "vlad.vfe")  # of which only the last is in every preset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,24 @@ class Settings:
     hierarchical_guidance: bool
 
 
+class Condition(NamedTuple):
+    """What the denoiser attends to: tokens (B, T, context), pooled t (B, pooled) and, where those are not CCM's, CCM's
+    embeddings of the elements (B, M, d).
+    """
+
+    tokens: Tensor
+    t: Tensor
+    elements: Tensor | None = None
+
+    def expand(self, n: int) -> Condition:
+        """The same for each of n images, from B = 1."""
+        return Condition(*(None if x is None else x.expand(n, *x.shape[1:]) for x in self))  # type: ignore[arg-type]
+
+    def zeros(self) -> Condition:
+        """Nothing to attend to."""
+        return Condition(*(None if x is None else torch.zeros_like(x) for x in self))  # type: ignore[arg-type]
+
+
 class VladPipeline:
     """The whole of VLAD over a model cache. Thread-safe: no state of a request is kept.
 
@@ -72,7 +90,8 @@ class VladPipeline:
     """
 
     def __init__(self, cache: ModelCache, preset: str = "mini") -> None:
-        self.cache, self.preset = cache, get_preset(preset)
+        self.cache, self.preset, self.how = cache, get_preset(preset), DRAWING[preset]
+        self._latents = self.preset.latents
         self.fonts = default_fonts()
         self._sketcher: tuple[int, Sketcher] | None = None
 
@@ -85,6 +104,9 @@ class VladPipeline:
         Raises:
             CheckpointMissing: a part is absent or damaged.
         """
+        for name in STABLE:  # one after another: together they may be more than fits
+            if name in self.cache:
+                self.cache.preload(name)
         self.cache.preload(*MODELS)
         if on_zero_gpu():  # nothing can be loaded later; elsewhere text recognition waits until it is wanted
             with suppress(CheckpointMissing):
@@ -126,7 +148,7 @@ class VladPipeline:
         Raises:
             BadPrompt, BadSetting, CheckpointMissing.
         """
-        seed, sigma = int(checked("seed", seed)), checked("variety", variety)
+        seed, sigma = int(self.how.checked("seed", seed)), self.how.checked("variety", variety)
         understood, avoided = self.understand(prompt), read_negative(negative_prompt)
         choices = avoided.choices
         plan = make_plan(without(understood, avoided), locked, choices)
@@ -187,15 +209,15 @@ class VladPipeline:
         """The layout canvas z_t as a picture, before it is encoded.
 
         Args:
-            size: side in pixels, one of SIZES; None for the preset's.
+            size: side in pixels, one of the preset's sizes; None for its default.
             use_ccm: False sketches every element from the whole prompt, since there is no t_i.
         """
         objects, view = self._sketches(layout, "" if use_ccm else layout.prompt or "a picture")
         return draw_canvas(layout, objects, view, self._side(size), self.fonts)
 
     def _side(self, size: int | None) -> int:
-        """A checked size; None gives the preset's."""
-        return int(checked("size", self.preset.image_size if size is None else size))
+        """A checked size; None gives the preset's default."""
+        return int(self.how.checked("size", size))
 
     def _sketches(self, layout: Layout, whole: str) -> tuple[dict[int, Image.Image], Image.Image | None]:
         with self.cache.use("tokenizer", "vlad.encoder", "vlad.sketch", "vlad.autoencoder") as parts:
@@ -229,7 +251,7 @@ class VladPipeline:
         Args:
             layout: as planned or edited. seed: image k has seed + k. images: 1-4. steps: denoising steps. guidance:
             classifier-free guidance, 1 = none. start: t0, how far the canvas is noised, 1 = pure noise. size: side of
-            the pictures in pixels, one of SIZES, None for the preset's. use_ccm: False gives t_g alone.
+            the pictures in pixels, one of the preset's sizes, None for its default. use_ccm: False gives t_g alone.
             hierarchical_guidance: False gives z_t = 0 and starts from pure noise. previews: decode every step.
 
         Yields:
@@ -271,6 +293,7 @@ class VladPipeline:
     def _settings(
         self, seed: Any, images: Any, steps: Any, guidance: Any, start: Any, size: Any, ccm: bool, guided_: bool
     ) -> Settings:
+        checked = self.how.checked
         count = int(checked("images", images))
         seed = int(checked("seed", seed))
         checked("seed", seed + count - 1)
@@ -280,19 +303,51 @@ class VladPipeline:
         return Settings(seed, count, number, checked("guidance", guidance), level, side, ccm, guided_)
 
     @torch.inference_mode()
-    def _prepare(self, layout: Layout, s: Settings, draft: Image.Image | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Canvas latent (n, C, h, w), tokens, t and cover for n images; no draft means no hierarchical guidance."""
-        tokens, t = self._compose(layout.prompt, layout.elements, s.use_ccm)
-        with self.cache.use("vlad.autoencoder") as (autoencoder,):
+    def _condition(self, prompt: str, layout: Layout, s: Settings) -> Condition:
+        """What a prompt says of a layout, for the denoiser: CCM's tokens or, where that is grown out of a pretrained
+        one, those of the encoders it was trained with.
+        """
+        tokens, t = self._compose(prompt, layout.elements, s.use_ccm)
+        if "vlad.prompts" not in self.cache:
+            return Condition(tokens, t).expand(s.images)
+        with self.cache.use("vlad.prompts") as (encoder,):
+            words, pooled = encoder([prompt])
+        return Condition(words, pooled, tokens[:, 1:].to(words)).expand(s.images)
+
+    @torch.inference_mode()
+    def _prepare(self, layout: Layout, s: Settings, draft: Image.Image | None) -> tuple[Tensor, Tensor]:
+        """Canvas latent (n, C, h, w) and cover for n images; no draft means no hierarchical guidance."""
+        with self.cache.use(self._latents) as (autoencoder,):
             device, side = _device(autoencoder), s.size // 8
             if draft is not None:
                 canvas = autoencoder.encode(to_batch([draft]).to(device))
                 area = torch.from_numpy(cover(layout.elements, side))[None].to(device)
             else:
-                canvas = torch.zeros(1, len(autoencoder.mean), side, side, device=device)
+                canvas = torch.zeros(1, autoencoder.channels, side, side, device=device)
                 area = torch.zeros(1, len(layout.elements), side, side, device=device)
-        n = s.images
-        return tuple(x.expand(n, *x.shape[1:]) for x in (canvas, tokens, t, area))  # type: ignore[return-value]
+        return tuple(x.expand(s.images, *x.shape[1:]) for x in (canvas, area))  # type: ignore[return-value]
+
+    def _free(self, layout: Layout, s: Settings, told: Condition) -> Condition:
+        """The other side of guidance: the negative prompt, or what the denoiser was trained on for no prompt."""
+        if s.guidance == 1:
+            return told
+        if layout.negative_prompt or "vlad.prompts" in self.cache:
+            return self._condition(layout.negative_prompt, layout, s)
+        return told.zeros()
+
+    def _predictor(
+        self, vfe: Any, layout: Layout, s: Settings, canvas: Tensor, area: Tensor, told: Condition, free: Condition
+    ) -> CleanPrediction:
+        """x_0 of x_t: with guidance and, where the preset says so, with the letters held as they are planned."""
+        predict = guided(
+            lambda x, sigma: vfe(x, sigma, canvas, told.tokens, told.t, area, told.elements),
+            lambda x, sigma: vfe(x, sigma, canvas, free.tokens, free.t, area, free.elements),
+            s.guidance,
+        )
+        texts = [i for i, e in enumerate(layout.elements) if e.kind == "text"]
+        if self.how.anchored == 1 or not texts or not s.hierarchical_guidance:
+            return predict
+        return anchored(predict, canvas, area[:, texts].amax(1, keepdim=True), self.how.anchored)
 
     def _draw(self, layout: Layout, s: Settings, previews: bool) -> Iterator[tuple[Progress, dict[str, float]]]:
         if not isinstance(layout, Layout):
@@ -301,22 +356,16 @@ class VladPipeline:
         timings: dict[str, float] = {}
         yield Progress("canvas", 0, 1), timings
         draft = self.draft(layout, use_ccm=s.use_ccm, size=s.size) if s.hierarchical_guidance else None
-        canvas, tokens, t, area = self._prepare(layout, s, draft)
+        canvas, area = self._prepare(layout, s, draft)
+        told = self._condition(layout.prompt, layout, s)
+        free = self._free(layout, s, told)
         timings["canvas"] = _ms(began)
         yield Progress("canvas", 1, 1, images=(draft,) if draft is not None and previews else ()), timings
-        free, free_t = torch.zeros_like(tokens), torch.zeros_like(t)
-        if layout.negative_prompt and s.guidance != 1:
-            composed = self._compose(layout.negative_prompt, layout.elements, s.use_ccm)
-            free, free_t = (x.expand_as(y) for x, y in zip(composed, (tokens, t), strict=True))
-        with self.cache.use("vlad.vfe", "vlad.autoencoder") as (vfe, autoencoder):
+        with self.cache.use("vlad.vfe", self._latents) as (vfe, autoencoder):
             noise = get_noise([s.seed + k for k in range(s.images)], tuple(canvas.shape[1:])).to(canvas.device)
-            predict = guided(
-                lambda x, sigma: vfe(x, sigma, canvas, tokens, t, area),
-                lambda x, sigma: vfe(x, sigma, canvas, free, free_t, area),
-                s.guidance,
-            )
+            predict = self._predictor(vfe, layout, s, canvas, area, told, free)
             began, latent = time.perf_counter(), canvas
-            steps = denoise(predict, canvas, noise, s.steps, s.start)
+            steps = denoise(predict, canvas, noise, s.steps, s.start, self.how.shift)
             while True:
                 with torch.inference_mode():  # not around a yield: the mode belongs to the thread
                     report = next(steps, None)

@@ -30,6 +30,7 @@ from pipelines.registry import (
     ready,
 )
 from pipelines.vlad import loaders as vlad
+from pipelines.vlsa import llava
 from pipelines.vlsa.spelling import CLASSES
 
 PARTS: dict[str, type[ModelMixin]] = {
@@ -171,6 +172,8 @@ def register(registry: Registry, preset: Preset) -> Registry:
     Call it after `pipelines.vlad.loaders.register`.
     """
     start, folder, source = preset.folder, preset.vlsa_folder, preset.language_model
+    if source is not None and not preset.vlsa_trained:
+        return llava.register(registry, source)
     if source is not None:
         registry.register("language_tokenizer", lambda dtype: load_language_tokenizer(source))
         registry.register("vlsa.vlm", partial(load_vlm, preset, folder), lambda: language_bytes(source))

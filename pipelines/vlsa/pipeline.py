@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,9 @@ class VlsaPipeline:
         cache: holds the models that `pipelines.vlsa.loaders.register` knows. preset: "mini" or "full".
     """
 
+    turns = TURNS
+    components = COMPONENTS
+
     def __init__(self, cache: ModelCache, preset: str = "mini") -> None:
         self.cache, self.preset = cache, get_preset(preset)
         self._encoded: OrderedDict[tuple[str, bool], Encoded] = OrderedDict()
@@ -90,7 +93,7 @@ class VlsaPipeline:
         Raises:
             CheckpointMissing: a part is absent or damaged.
         """
-        self.cache.preload(*COMPONENTS)
+        self.cache.preload(*self.components)
         if not run:
             return
         seen = self.view(Image.new("RGB", (256, 256), "#336699"))
@@ -114,9 +117,8 @@ class VlsaPipeline:
         Args:
             perceiver: False leaves the tiles out: what the snapshot alone keeps.
         """
-        key = (view.key, perceiver)
-        found = self._encoded.get(key)
-        if found is None:
+
+        def look() -> Encoded:
             with self.cache.use("vlsa.vision", "vlsa.perceiver") as (vision, merge):
                 device = _device(merge)
                 snapshot = from_uint8(view.snapshot()[None]).to(device)
@@ -124,11 +126,9 @@ class VlsaPipeline:
                 centres = torch.from_numpy(view.centres())[None].to(device)
                 v_lo, v_hi = encode_views(vision, snapshot, tiles, view.grid, merge.config.beside > 0)
                 v, p, weights = merge(v_lo, v_hi, centres[:, : tiles.shape[1]])
-                found = self._encoded[key] = Encoded(v, p, weights[0])
-            while len(self._encoded) > KEPT:
-                with suppress(KeyError):  # another thread may have made room
-                    self._encoded.popitem(last=False)
-        return found
+                return Encoded(v, p, weights[0])
+
+        return remembered(self._encoded, (view.key, perceiver), look)
 
     # -- chat ----------------------------------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class VlsaPipeline:
     ) -> Iterator[Reply]:
         """Answer the last message about the latest image, eq. (6); closing the generator stops the computation.
 
-        The model is given the latest image, and the last TURNS questions asked since it came with their answers.
+        The model is given the latest image, and the last `turns` questions asked since it came with their answers.
 
         Args:
             messages: the conversation, oldest first; the last one is the user's. max_tokens: 1 to 256. temperature:
@@ -186,7 +186,7 @@ class VlsaPipeline:
         image = messages[latest].image
         assert image is not None
         turns = [m for m in messages[latest:] if m.text.strip()]
-        first = max(0, len(turns) - 1 - 2 * TURNS)
+        first = max(0, len(turns) - 1 - 2 * self.turns)
         while turns[first].role != "user":
             first += 1
         return self.view(image), turns[first:]
@@ -198,7 +198,7 @@ class VlsaPipeline:
             encoded = self.encode(view)
         with self.cache.use("language_tokenizer", "vlsa.vlm") as (tokenizer, vlm):
             speller = self.speller(tokenizer)
-            ids = torch.tensor([_dialogue(speller, turns)], device=encoded.v.device)
+            ids = torch.tensor([speller.dialogue(turns)], device=encoded.v.device)
             end = speller.end[0]
             text: list[int] = []
             first = 0.0
@@ -381,15 +381,15 @@ class VlsaPipeline:
             return to_image(vq.decode(grid)[0].float().cpu())
 
 
-def _dialogue(speller: Speller, turns: Sequence[Message]) -> list[int]:
-    """Token ids of alternating questions and answers, up to where the next answer begins."""
-    ids: list[int] = []
-    for m in turns:
-        if m.role == "user":
-            ids += [*(speller.next if ids else []), *speller.turn(m.text)]
-        else:
-            ids += [*speller.encode(m.text), *speller.end]
-    return ids
+def remembered(known: OrderedDict[Any, Encoded], key: Any, look: Callable[[], Encoded]) -> Encoded:
+    """What is known of an image, or what a look at it gives; the last KEPT are remembered."""
+    found = known.get(key)
+    if found is None:
+        found = known[key] = look()
+        while len(known) > KEPT:
+            with suppress(KeyError):  # another thread may have made room
+                known.popitem(last=False)
+    return found
 
 
 def _cover(canvas: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pipelines.vlsa.types import Message
+
 LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
 CLASSES = len(LETTERS) + 2
 QUOTED = re.compile(r'(?<=")[^"]*(?=")')
@@ -75,6 +77,16 @@ class Speller:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True)
+
+    def dialogue(self, turns: Sequence[Message]) -> list[int]:
+        """Token ids of alternating questions and answers, up to where the next answer begins."""
+        ids: list[int] = []
+        for m in turns:
+            if m.role == "user":
+                ids += [*(self.next if ids else []), *self.turn(m.text)]
+            else:
+                ids += [*self.encode(m.text), *self.end]
+        return ids
 
     def turn(self, question: str) -> list[int]:
         """A question up to the place where its answer begins."""

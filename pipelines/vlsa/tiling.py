@@ -22,11 +22,12 @@ LEAST = 256  # pixels: shorter longer sides are scaled up to it
 THINNEST = 8  # pixels: the least a side may have
 
 
-def view(source: Image.Image | str | Path | bytes | View) -> View:
+def view(source: Image.Image | str | Path | bytes | View, large: int = 0) -> View:
     """The view of an image; a view comes back as it is.
 
     Args:
-        source: an image, the path of a file, the bytes of one, or a view.
+        source: an image, the path of a file, the bytes of one, or a view. large: pixels along the longer side up to
+        which the image is kept as well, for a model that takes more than the tiles hold; 0 = it is not.
 
     Raises:
         BadImage: as `pipelines.vlsa.opening.open_image`.
@@ -34,13 +35,17 @@ def view(source: Image.Image | str | Path | bytes | View) -> View:
     if isinstance(source, View):
         return source
     image, original, notes = open_image(source)
+    kept = None
+    if large:
+        kept = image.copy()
+        kept.thumbnail((large, large), Image.Resampling.LANCZOS)
     size = fitting(original)
     if size != original:
         notes = (*notes, _scaled(original, size))
         image = resize(image, size)
     padded = pad(image)
     grid = (padded.height // TILE, padded.width // TILE)
-    return View(image, padded, original, notes, grid, _key(image.size, padded))
+    return View(image, padded, original, notes, grid, _key(image.size, padded), kept)
 
 
 def tile_count(size: tuple[int, int]) -> int:

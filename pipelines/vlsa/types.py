@@ -40,6 +40,7 @@ class View:
         notes: sentences for the visitor: scaled, first frame only, transparency on white.
         grid: rows and columns of tiles, 1 to MAX_TILES tiles.
         key: SHA-256 in hexadecimal of the padded pixels and both sizes.
+        large: RGB with more of its pixels, for a model that takes them; None = `image` is all there is.
 
     Raises:
         ValueError: an image that is not RGB, or sizes, grid and key that do not fit each other.
@@ -51,6 +52,7 @@ class View:
     notes: tuple[str, ...]
     grid: tuple[int, int]
     key: str
+    large: Image.Image | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         rows, cols = self.grid

@@ -1,0 +1,69 @@
+"""VLAD's denoiser, latent space and prompt encoders out of Stable Diffusion 3, and their names in the cache."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, SD3Transformer2DModel
+from transformers import CLIPTextModelWithProjection, T5EncoderModel
+
+from pipelines.config import Preset
+from pipelines.errors import CheckpointMissing
+from pipelines.models.stable import StableAutoencoder, StablePrompts
+from pipelines.models.vfe import VisualFeatureEnhancer
+from pipelines.registry import Registry, load_pretrained, load_tokenizer, pretrained_bytes, read_json, ready
+
+
+def load_autoencoder(preset: Preset, dtype: torch.dtype) -> StableAutoencoder:
+    """The VAE of Stable Diffusion 3.
+
+    Raises:
+        CheckpointMissing: as `pipelines.registry.load_pretrained`.
+    """
+    return ready(StableAutoencoder(load_pretrained(preset.pretrained["vae"], AutoencoderKL, dtype)))
+
+
+def load_prompts(preset: Preset, dtype: torch.dtype) -> StablePrompts:
+    """The three text encoders with their tokenizers.
+
+    Raises:
+        CheckpointMissing: as `pipelines.registry.load_pretrained`.
+    """
+    source = preset.pretrained
+    clip: Any = CLIPTextModelWithProjection
+    t5: Any = T5EncoderModel
+    clip_l, clip_g, long = (
+        load_pretrained(source[name], kind, dtype)
+        for name, kind in (("text_encoder", clip), ("text_encoder_2", clip), ("text_encoder_3", t5))
+    )
+    one, two, three = (load_tokenizer(source[name]).plain for name in ("tokenizer", "tokenizer_2", "tokenizer_3"))
+    return ready(StablePrompts(clip_l, clip_g, long, (one, two, three)))
+
+
+def load_denoiser(preset: Preset, dtype: torch.dtype) -> VisualFeatureEnhancer:
+    """The transformer with its input grown by the canvas, and what was trained of it where there is something.
+
+    Raises:
+        CheckpointMissing: as `pipelines.registry.load_pretrained`.
+    """
+    plain = load_pretrained(preset.pretrained["transformer"], SD3Transformer2DModel, dtype)
+    width = read_json(preset.part("ccm") / "config.json").get("width")
+    if not isinstance(width, int):
+        raise CheckpointMissing(f"The configuration of {preset.name}'s CCM tells no width; restore the checkpoint.")
+    return ready(VisualFeatureEnhancer.grown(plain, width))
+
+
+def register(registry: Registry, preset: Preset) -> Registry:
+    """Add "vlad.vae", "vlad.prompts" and "vlad.vfe" of a preset that takes them from Stable Diffusion 3."""
+    source = preset.pretrained
+
+    def size(*names: str) -> int:
+        return sum(pretrained_bytes(source[name]) for name in names)
+
+    registry.register("vlad.vae", partial(load_autoencoder, preset), lambda: size("vae"))
+    encoders = ("text_encoder", "text_encoder_2", "text_encoder_3")
+    registry.register("vlad.prompts", partial(load_prompts, preset), lambda: size(*encoders))
+    registry.register("vlad.vfe", partial(load_denoiser, preset), lambda: size("transformer"))
+    return registry
