@@ -96,6 +96,11 @@ class Preset:
         return ROOT / self.vlsa_checkpoints
 
     @property
+    def vlad_trained(self) -> bool:
+        """Whether VLAD has weights of its own; a preset with `base` may be without."""
+        return not self.base or (self.folder / "vfe").is_dir()
+
+    @property
     def vlsa_trained(self) -> bool:
         """Whether VLSA has weights of its own; a preset with `base` may be without, and then it chats as published."""
         return not self.base or (self.vlsa_folder / "perceiver").is_dir()

@@ -121,16 +121,6 @@ STAGES = {
     2: Shape(),
     3: Shape(layers=None, talk=0.34, rebuilt=0.34, denoised=0.125, cognition=0.5, length=192),
 }
-# The rows of Table 3 with the small decoder in place of the language model, each of the same length from the same
-# start. Row (5) keeps the snapshot alone here: all tiles unmerged, as in the paper's, would not fit the decoder.
-ROWS = {
-    2: Shape(talk=0.34, tiles=False, reconstruct=False, denoiser=False),
-    3: Shape(talk=0.34, reconstruct=False, denoiser=False),
-    4: Shape(talk=0.34),
-    5: Shape(talk=0.34, tiles=False, reconstruct=False, denoiser=False, cognition=0.5),
-    6: Shape(talk=0.34, cognition=0.5),
-}
-
 SMOKE_SIZES: dict[str, dict[str, Any]] = {
     "vision": {"width": 32, "layers": 1, "heads": 2, "out": 32, "stem": 8, "reader": 16},
     "perceiver": {"width": 32, "heads": 4},
@@ -228,7 +218,10 @@ class Vlsa(nn.Module):
     def see(self, s: Sight, tiles: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """V (B, 64, width), P (B, width), and the last layer's V_Lo (B, 64, vision), V_Hi (B, m, 64, vision)."""
         beside, width = self.perceiver.config.beside > 0, self.vision.config.width
-        v_lo, v_hi = encode_views(self.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], s.frame, beside)
+        if s.seen_lo is not None and s.seen_hi is not None:
+            v_lo, v_hi = s.seen_lo.float(), (s.seen_hi if tiles else s.seen_hi[:, :0]).float()
+        else:
+            v_lo, v_hi = encode_views(self.vision, s.snapshot, s.tiles if tiles else s.tiles[:, :0], s.frame, beside)
         v, p, _ = self.perceiver(v_lo, v_hi, s.centres[:, : v_hi.shape[1]])
         return v, p, v_lo[..., :width], v_hi[..., :width]
 
@@ -396,8 +389,12 @@ class VlsaStage:
 
     # -- batches
 
+    def look(self, data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple[float, float]) -> Sight:
+        """What the encoder sees of some pictures."""
+        return sight(data, rows, frame, scale)
+
     def draw(self, data: Pictures, rows: np.ndarray, rng: np.random.Generator, frame: tuple, scale: tuple):
-        s = sight(data, rows, frame, scale)
+        s = self.look(data, rows, frame, scale)
         if self.shape.tower:
             return one_tile(s, rng), None
         if self.shape.rebuild or not self.shape.talk:
@@ -530,7 +527,7 @@ class VlsaStage:
 
     def _measure(self, model: Any, rows: np.ndarray, rng: np.random.Generator, metrics: dict[str, list[float]]):
         shape = (2, 2)
-        s = sight(self.test, rows, shape, (1.0, 1.0)).to(self.device)
+        s = self.look(self.test, rows, shape, (1.0, 1.0)).to(self.device)
         if self.shape.tower:
             v_lo, v_hi = encode_views(model.vision, s.snapshot, s.tiles, s.frame)
             self._measure_marks(model, s, model.shows(v_lo), v_hi, metrics)
@@ -683,16 +680,13 @@ def answers_right(talk: Talk, right: Tensor) -> list[tuple[int, float]]:
 def main() -> None:
     p = parser(__doc__ or "")
     p.set_defaults(data=None)
-    what = p.add_mutually_exclusive_group(required=True)
-    what.add_argument("--stage", type=int, choices=STAGES)
-    what.add_argument("--row", type=int, choices=ROWS, help="a row of Table 3, written to --out/metrics.json")
+    p.add_argument("--stage", type=int, choices=STAGES, required=True)
     p.add_argument("--posters", type=Path, nargs="+", default=[Path(".cache/posters")])
     p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
     p.add_argument("--photos", type=Path)
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"), help="where vq is")
     p.add_argument("--earlier", type=Path, help="run of the stage before")
     p.add_argument("--reader", type=Path, help="run of training.vlsa_letters whose letter reader is taken")
-    p.add_argument("--vision", type=Path, help="run or published weights whose vision encoder alone is taken")
     p.add_argument("--tower", action="store_true", help="stage 2: only what stands where, by the vision encoder alone")
     p.add_argument("--no-vision", action="store_true", help="leave the vision encoder as it is")
     p.add_argument("--rebuild", action="store_true", help="stage 3: only what rebuilds, on embeddings that stay")
@@ -702,7 +696,7 @@ def main() -> None:
     p.add_argument("--denoised", type=float, help="share of the batch that is denoised")
     args = p.parse_args()
     given = {k: getattr(args, k) for k in ("talk", "rebuilt", "denoised") if getattr(args, k) is not None}
-    shape = dataclasses.replace(STAGES[args.stage] if args.stage else ROWS[args.row], **given)
+    shape = dataclasses.replace(STAGES[args.stage], **given)
     shape = dataclasses.replace(shape, tower=args.tower, rebuild=args.rebuild)
     if args.no_vision:
         shape = dataclasses.replace(shape, vision=False)
@@ -712,26 +706,11 @@ def main() -> None:
     config = chosen(CONFIGS, args)
     shape = dataclasses.replace(shape, half=config.precision == "bf16")
     stage = VlsaStage(
-        args.stage or 2, shape, [load_pictures(d) for d in args.posters],
+        args.stage, shape, [load_pictures(d) for d in args.posters],
         load_pictures(args.photos) if args.photos else None, load_pictures(args.held_out),
-        args.weights, args.checkpoints, args.earlier, args.compile, args.reader, args.vision, config.seed,
+        args.weights, args.checkpoints, args.earlier, args.compile, args.reader, None, config.seed,
     )  # fmt: skip
-    metrics = fit(stage, config, args.out)
-    if args.row and metrics:
-        write_row(args.out, metrics)
-
-
-def write_row(out: Path, metrics: dict[str, float]) -> None:
-    """metrics.json as `evaluation.vlsa_ablation` reads it."""
-    names = {
-        "psnr": "psnr", "ssim": "ssim", "letter_accuracy": "letter_accuracy", "object_accuracy": "thing_accuracy",
-        "number_accuracy": "copies_accuracy", "ground_accuracy": "ground_accuracy", "answer_nll": "nll",
-        "code_top1": "code_top1", "pixel_mae": "pixel_mae",
-    }  # fmt: skip
-    run = json.loads((out / "run.json").read_text())
-    found = {k: metrics[v] for k, v in names.items() if metrics[v] == metrics[v]}
-    facts = {**found, "steps": run["steps"], "minutes": round(60 * run["hours"], 2)}
-    (out / "metrics.json").write_text(json.dumps(facts, indent=1) + "\n")
+    fit(stage, config, args.out)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ class Sight:
         letter whose centre lies in each upright strip of each tile token. objects: (B, 64) long, class of the object
         that covers a cell's centre, 0 = none, -1 = not known. copies: (B, 64) long, how many of that object there are,
         at most COPIES, 0 = none or not known. details: (B, m, 64) long, as `objects`, of each tile token. grounds: (B,
-        64) long, index in `COLOURS` of the colour nearest to most of a cell. frame: rows and columns of tiles.
+        64) long, index in `COLOURS` of the colour nearest to most of a cell. frame: rows and columns of tiles. seen_lo,
+        seen_hi: V_Lo (B, 64, vision) and V_Hi (B, m, 64, vision) where they are known already.
     """
 
     snapshot: Tensor
@@ -83,6 +84,8 @@ class Sight:
     details: Tensor
     grounds: Tensor
     frame: tuple[int, int]
+    seen_lo: Tensor | None = None
+    seen_hi: Tensor | None = None
 
     def to(self, device: str) -> Sight:
         moved: dict[str, Any] = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}

@@ -212,8 +212,13 @@ class VladPipeline:
             size: side in pixels, one of the preset's sizes; None for its default.
             use_ccm: False sketches every element from the whole prompt, since there is no t_i.
         """
+        return self.canvas(layout, self._side(size), use_ccm)
+
+    @torch.inference_mode()
+    def canvas(self, layout: Layout, side: int, use_ccm: bool = True) -> Image.Image:
+        """As `draft`, of any side in pixels: training has sizes of its own."""
         objects, view = self._sketches(layout, "" if use_ccm else layout.prompt or "a picture")
-        return draw_canvas(layout, objects, view, self._side(size), self.fonts)
+        return draw_canvas(layout, objects, view, side, self.fonts)
 
     def _side(self, size: int | None) -> int:
         """A checked size; None gives the preset's default."""
@@ -302,6 +307,19 @@ class VladPipeline:
         side = self._side(size)
         return Settings(seed, count, number, checked("guidance", guidance), level, side, ccm, guided_)
 
+    @property
+    def width(self) -> int:
+        """Width of CCM's tokens."""
+        with self.cache.use("vlad.ccm") as (ccm,):
+            return ccm.config.width
+
+    @torch.inference_mode()
+    def local(self, layout: Layout) -> Tensor:
+        """CCM's embeddings of a layout's elements: (M, d)."""
+        if not layout.elements:
+            return torch.zeros(0, self.width)
+        return self._compose(layout.prompt, layout.elements, True)[0][0, 1:]
+
     @torch.inference_mode()
     def _condition(self, prompt: str, layout: Layout, s: Settings) -> Condition:
         """What a prompt says of a layout, for the denoiser: CCM's tokens or, where that is grown out of a pretrained
@@ -345,7 +363,7 @@ class VladPipeline:
             s.guidance,
         )
         texts = [i for i, e in enumerate(layout.elements) if e.kind == "text"]
-        if self.how.anchored == 1 or not texts or not s.hierarchical_guidance:
+        if self.preset.vlad_trained or self.how.anchored == 1 or not texts or not s.hierarchical_guidance:
             return predict
         return anchored(predict, canvas, area[:, texts].amax(1, keepdim=True), self.how.anchored)
 

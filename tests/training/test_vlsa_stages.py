@@ -19,6 +19,7 @@ import torch
 from evaluation.vlsa_ablation import read_rows
 from pipelines.colours import COLOURS, name_of, to_rgb
 from pipelines.config import SMOLLM2
+from pipelines.models.perceiver import encode_views
 from pipelines.models.vlm import TELLING, by_place
 from pipelines.models.vq import VQVAE
 from pipelines.registry import load_language_tokenizer, local_folder
@@ -28,6 +29,7 @@ from pipelines.vlsa.loaders import load_part
 from pipelines.vlsa.spelling import Speller
 from training import vlsa as recipe
 from training import vlsa_letters as letters_recipe
+from training import vlsa_rows as rows_recipe
 from training import vlsa_told as told_recipe
 from training import vq
 from training.checkpoints import save_part
@@ -443,18 +445,44 @@ def test_ablations_are_switches(tmp_path: Path, posters: Path, changes: dict[str
 
 def test_a_row_of_table_3_starts_from_a_vision_encoder_alone(tmp_path: Path, posters: Path, codebook: Path) -> None:
     fit(stage(2, posters, None), config(), tmp_path / "earlier")
-    other = stage(2, posters, codebook)
-    other.shape = dataclasses.replace(other.shape, vision=False, cognition=1.0, half=False)
-    other.seen_by, other.seed = tmp_path / "earlier", 3
-    metrics = fit(other, config(seed=3), tmp_path / "row6")
+    shutil.copytree(codebook / "vq", tmp_path / "earlier" / "vq")
+    data = load_pictures(posters)
+    shape = dataclasses.replace(rows_recipe.ROWS[6], sizes=recipe.SMOKE_SIZES, rank=2, length=64, half=False)
+    made = rows_recipe.RowStage(shape, data, data, None, None, None, tmp_path / "earlier", 3)
+    made.seen_by = tmp_path / "earlier"
+    metrics = fit(made, config(seed=3), tmp_path / "row6")
     before, after = (recipe.state_of(tmp_path / name) for name in ("earlier", "row6"))
     assert all(torch.equal(t, after["vision"][n]) for n, t in before["vision"].items())
     assert any(not torch.equal(t, after["perceiver"][n]) for n, t in before["perceiver"].items())
-    first, again = (stage(2, posters, None).batch(0, 2)[0].picture for _ in range(2))
-    assert torch.equal(first, again) and not torch.equal(first, other.batch(0, 2)[0].picture)
-    recipe.write_row(tmp_path / "row6", metrics)
+    first, again = (made.batch(0, 2)[0].picture for _ in range(2))
+    made.seed = 4
+    assert torch.equal(first, again) and not torch.equal(first, made.batch(0, 2)[0].picture)
+    rows_recipe.write_row(tmp_path / "row6", metrics)
     written = read_rows(tmp_path)["rows"][0]
     assert written["psnr"] == [metrics["psnr"]] and written["steps"] == [2] and written["answer_nll"][0] > 0
+
+
+def test_rows_differ_in_what_they_switch_off() -> None:
+    switched = {n: (s.tiles, s.reconstruct, s.cognition > 0) for n, s in rows_recipe.ROWS.items()}
+    a, b, c = (True, False, False), (True, True, False), (False, False, True)
+    assert switched == {2: (False, False, False), 3: a, 4: b, 5: c, 6: (True, True, True)}
+    assert not any(s.vision for s in rows_recipe.ROWS.values())
+
+
+def test_what_the_encoder_sees_is_computed_once(tmp_path: Path, posters: Path) -> None:
+    """Features from the folder are those of the published encoder, to half precision, and give the same V."""
+    data, published = load_pictures(posters), Path("checkpoints/vlsa-mini")
+    rows_recipe.Features.prepare(tmp_path, "posters", data, 4, published)
+    seen = rows_recipe.Features(tmp_path, "posters")
+    made = rows_recipe.RowStage(rows_recipe.ROWS[4], data, data, seen, seen, None, None, 0)
+    known = made.look(data, np.array([2, 0]), (2, 2), (1.0, 1.0))
+    plain = sight(data, np.array([2, 0]), (2, 2), (1.0, 1.0))
+    vision = load_part("vision", published)
+    with torch.no_grad():
+        v_lo, v_hi = encode_views(vision, plain.snapshot, plain.tiles, (2, 2), True)
+    assert known.seen_lo is not None and known.seen_hi is not None and len(seen) == 4
+    torch.testing.assert_close(known.seen_lo.float(), v_lo, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(known.seen_hi.float(), v_hi, rtol=2e-3, atol=2e-3)
 
 
 def test_codebook_stage(tmp_path: Path, posters: Path) -> None:
