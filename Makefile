@@ -46,7 +46,7 @@ $(VENV)/.stamp-app: requirements.txt requirements-models.txt requirements.lock |
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-$(VENV)/.stamp-test: requirements-test.txt $(VENV)/.stamp-app
+$(VENV)/.stamp-test: requirements-test.txt requirements-scale.txt $(VENV)/.stamp-app
 	$(PIP) install -r requirements-test.txt
 	@touch $@
 

@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REQUIREMENTS = ("requirements.txt", "requirements-models.txt", "requirements-test.txt")
+REQUIREMENTS = ("requirements.txt", "requirements-models.txt", "requirements-test.txt", "requirements-scale.txt")
 PIN = re.compile(r"[A-Za-z0-9_.\-]+(\[[a-z]+\])?==[0-9][0-9A-Za-z.]*")
 
 
@@ -19,9 +19,9 @@ def front_matter() -> dict:
 
 
 def pins(name: str) -> list[str]:
-    """The requirements of a file, without comments."""
+    """The requirements of a file, without comments and without other files of the list."""
     lines = (line.split("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line]
+    return [line for line in lines if line and line.removeprefix("-r ") not in REQUIREMENTS]
 
 
 def tree() -> list[str]:
