@@ -39,14 +39,14 @@ from ui.demo import build, launch  # noqa: E402
 M_ARENA_MAX = -8  # of mallopt
 
 
-def loaders(preset: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def loaders(preset: str, language_bits: int = 16) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """What loads drawing and what loads the image chat of a preset, each with every weight, on one shared cache."""
 
     @functools.cache
     def both() -> tuple[Any, Any]:
         import pipelines
 
-        return pipelines.load_both(preset)
+        return pipelines.load_both(preset, language_bits=language_bits)
 
     def load(which: int) -> Any:
         pipeline = both()[which]
@@ -72,9 +72,9 @@ def lent() -> bool:
     return on_zero_gpu()
 
 
-def backend(preset: str) -> Backend:
+def backend(preset: str, language_bits: int = 16) -> Backend:
     """The backend of a preset; on ZeroGPU what computes borrows a GPU."""
-    drawing, chatting = loaders(preset)
+    drawing, chatting = loaders(preset, language_bits)
     if not os.environ.get("SPACES_ZERO_GPU"):
         return Backend(drawing, device=device, load_vlsa=chatting, how=DRAWING[preset])
     from pipelines.runtime import gpu_task
@@ -90,6 +90,13 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--preset", default=os.environ.get("VLAD_PRESET", "mini"), help="which weights (default: mini)")
     parser.add_argument("--host", default=None, help="address to listen on (default: GRADIO_SERVER_NAME or 127.0.0.1)")
     parser.add_argument("--port", type=int, default=None, help="default: GRADIO_SERVER_PORT or a free one")
+    parser.add_argument(
+        "--language-bits",
+        type=int,
+        choices=(16, 4),
+        default=16,
+        help="of the language model of full; 4 needs bitsandbytes",
+    )
     args = parser.parse_args(argv)
     try:
         get_preset(args.preset)
@@ -121,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folders below are removed
     folder = own_folder()
-    models = backend(args.preset)
+    models = backend(args.preset, args.language_bits)
     demo = build(models)
     if os.environ.get("SPACES_ZERO_GPU"):  # the weights are packed by the launch, and only this thread can place them
         models.load()

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 __all__ = ["build_cache", "load", "load_both", "load_vlsa"]
 
 
-def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
+def build_cache(preset: str = "mini", device: str = "auto", language_bits: int = 16) -> ModelCache:
     """The cache of a preset with every loader registered and nothing loaded yet; share it between pipelines.
+
+    Args:
+        language_bits: 4 stores the language model of `full` in four bits, which needs bitsandbytes.
 
     Raises:
         BadSetting: unknown preset, or a device that is not here.
@@ -52,7 +55,7 @@ def build_cache(preset: str = "mini", device: str = "auto") -> ModelCache:
     chosen = get_preset(preset)
     if not chosen.part("tlg").is_dir():
         raise CheckpointMissing(f"The preset {preset} has no weights in {chosen.checkpoints}; use another or train it.")
-    loaders = register_vlsa(register(Registry(), chosen), chosen)
+    loaders = register_vlsa(register(Registry(), chosen), chosen, language_bits)
     return ModelCache(loaders, Placement.of(detect(device), chosen.precision))
 
 
@@ -68,17 +71,17 @@ def load(preset: str = "mini", device: str = "auto") -> VladPipeline:
     return VladPipeline(build_cache(preset, device), preset)
 
 
-def load_vlsa(preset: str = "mini", device: str = "auto") -> VlsaPipeline:
+def load_vlsa(preset: str = "mini", device: str = "auto", language_bits: int = 16) -> VlsaPipeline:
     """The VLSA pipeline of a preset with a cache of its own; models load at first use.
 
     Raises:
         BadSetting: unknown preset, or a device that is not here.
         CheckpointMissing: the preset has no weights here.
     """
-    return _vlsa(build_cache(preset, device), preset)
+    return _vlsa(build_cache(preset, device, language_bits), preset)
 
 
-def load_both(preset: str = "mini", device: str = "auto") -> tuple[VladPipeline, VlsaPipeline]:
+def load_both(preset: str = "mini", device: str = "auto", language_bits: int = 16) -> tuple[VladPipeline, VlsaPipeline]:
     """Both pipelines over one shared cache.
 
     Raises:
@@ -87,7 +90,7 @@ def load_both(preset: str = "mini", device: str = "auto") -> tuple[VladPipeline,
     """
     from pipelines.vlad.pipeline import VladPipeline
 
-    cache = build_cache(preset, device)
+    cache = build_cache(preset, device, language_bits)
     return VladPipeline(cache, preset), _vlsa(cache, preset)
 
 

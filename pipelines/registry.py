@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 
 from pipelines.cache import Loader
 from pipelines.config import ROOT, Preset, Source
-from pipelines.errors import CheckpointMissing
+from pipelines.errors import BadSetting, CheckpointMissing
 from pipelines.gguf_llama import MODEL_FILES, TOKENIZER_FILES, GGUFLlama, cached_folder, folder_of
 from pipelines.hub import fetch
 
@@ -29,6 +29,11 @@ SAFELY: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}  # 
 READABLE = "F16", "BF16", "F32"  # types of weights that are taken over as they are
 MARKS = "config.json", "tokenizer_config.json"  # one of them is in the folder of a model or of a tokenizer
 BITS, SCALE = "bits", ".scale"  # metadata of a file with 8-bit weights; what the name of their scales ends in
+UNPACKED = [
+    "model.vision_tower",
+    "model.multi_modal_projector",
+    "lm_head",
+]  # of LLaVA, where its language model is in four bits
 WIDTHS = {"BOOL": 1, "U8": 1, "I16": 2, "I64": 8, "F64": 8}  # bytes in memory; every other type takes 4
 # The language model inside LLaVA's checkpoints.
 LLAVA_NAMES = {r"^(model\.)?language_model\.(model\.)?": "model.", r"^language_model\.lm_head": "lm_head"}
@@ -137,18 +142,18 @@ def load_tokenizer(source: Source) -> LockedTokenizer:
     return LockedTokenizer(_pretrained(source, lambda: tokenizer.from_pretrained(folder, local_files_only=True)))
 
 
-def load_pretrained(source: Source, kind: type[Any], dtype: torch.dtype) -> Any:
+def load_pretrained(source: Source, kind: type[Any], dtype: torch.dtype, **how: Any) -> Any:
     """A model of transformers or diffusers as it was published, ready on the CPU.
 
     Args:
-        kind: its class, with `from_pretrained`.
+        kind: its class, with `from_pretrained`. how: further arguments of that.
 
     Raises:
         CheckpointMissing: not found, cut short, incomplete, or in a precision that is not taken over.
     """
     folder = resolve(source)
     check_weights(folder)
-    return ready(_pretrained(source, lambda: kind.from_pretrained(folder, dtype=dtype, **SAFELY)))
+    return ready(_pretrained(source, lambda: kind.from_pretrained(folder, dtype=dtype, **SAFELY, **how)))
 
 
 def check_weights(folder: Path) -> None:
@@ -279,15 +284,30 @@ def _causal_model(folder: Path, dtype: torch.dtype) -> Any:
     return loaded
 
 
-def load_llava(source: Source, dtype: torch.dtype) -> Any:
+def load_llava(source: Source, dtype: torch.dtype, bits: int = 16) -> Any:
     """LLaVA-NeXT, ready on the CPU.
+
+    Args:
+        bits: 16, or 4 for a language model whose weights are stored in four bits (NF4) and computed with in `dtype`;
+        its vision tower and projector stay as they are.
 
     Raises:
         CheckpointMissing: as `load_pretrained`.
+        BadSetting: four bits without bitsandbytes.
     """
-    from transformers import LlavaNextForConditionalGeneration
+    from transformers import BitsAndBytesConfig, LlavaNextForConditionalGeneration
 
-    return load_pretrained(source, LlavaNextForConditionalGeneration, dtype)
+    if bits == 16:
+        return load_pretrained(source, LlavaNextForConditionalGeneration, dtype)
+    if bits != 4 or importlib.util.find_spec("bitsandbytes") is None:
+        raise BadSetting(
+            "A language model in four bits needs bitsandbytes; run pip install bitsandbytes, or start without "
+            "--language-bits 4."
+        )
+    packed = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, llm_int8_skip_modules=UNPACKED
+    )
+    return load_pretrained(source, LlavaNextForConditionalGeneration, dtype, quantization_config=packed)
 
 
 def load_processor(source: Source) -> Any:

@@ -64,6 +64,11 @@ def adapted(denoiser: VisualFeatureEnhancer, rank: int) -> VisualFeatureEnhancer
     return denoiser
 
 
+def trained(name: str) -> bool:
+    """Whether a parameter of a grown transformer with LoRA learns: LoRA, and what canvas and elements enter by."""
+    return "lora_" in name or name.startswith(("spread_in.", "denoiser.pos_embed.proj."))
+
+
 def load_denoiser(preset: Preset, dtype: torch.dtype) -> VisualFeatureEnhancer:
     """The transformer with its input grown by the canvas, and what was trained of it, where there is something, folded
     into its weights.

@@ -43,16 +43,16 @@ class Template:
         return text.replace("<|", "< |").replace(image, f"{image[0]} {image[1:]}")
 
 
-def register(registry: Registry, source: Source) -> Registry:
-    """Add "language_tokenizer" and "vlsa.vlm" out of a checkpoint of LLaVA-NeXT."""
+def register(registry: Registry, source: Source, bits: int = 16) -> Registry:
+    """Add "language_tokenizer" and "vlsa.vlm" out of a checkpoint of LLaVA-NeXT; bits: of its language model."""
 
     def template(dtype: torch.dtype) -> Template:
         processor = load_processor(source)
         return Template(processor, LockedTokenizer(processor.tokenizer))
 
     def build(dtype: torch.dtype) -> PlainLlava:
-        return PlainLlava(load_llava(source, dtype), load_processor(source).image_processor)
+        return PlainLlava(load_llava(source, dtype, bits), load_processor(source).image_processor)
 
     registry.register("language_tokenizer", template)
-    registry.register("vlsa.vlm", build, lambda: pretrained_bytes(source))
+    registry.register("vlsa.vlm", build, lambda: pretrained_bytes(source) * (bits + 4) // 20)  # the rest stays wide
     return registry

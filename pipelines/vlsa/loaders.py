@@ -166,14 +166,17 @@ COMPONENTS = (
 )
 
 
-def register(registry: Registry, preset: Preset) -> Registry:
+def register(registry: Registry, preset: Preset, language_bits: int = 16) -> Registry:
     """Add "language_tokenizer", "vlsa.vlm", "vlsa.denoiser" and "vlsa.<part>"; the autoencoder is VLAD's.
 
     Call it after `pipelines.vlad.loaders.register`.
+
+    Args:
+        language_bits: of a language model that is taken over as it was published, 16 or 4.
     """
     start, folder, source = preset.folder, preset.vlsa_folder, preset.language_model
     if source is not None and not preset.vlsa_trained:
-        return llava.register(registry, source)
+        return llava.register(registry, source, language_bits)
     if source is not None:
         registry.register("language_tokenizer", lambda dtype: load_language_tokenizer(source))
         registry.register("vlsa.vlm", partial(load_vlm, preset, folder), lambda: language_bytes(source))

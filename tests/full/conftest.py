@@ -86,7 +86,7 @@ def save_llava(root: Path) -> None:
         hidden_size=16, intermediate_size=16, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=14
     )
     text = LlamaConfig(
-        hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
         vocab_size=300, initializer_range=0.4, eos_token_id=tokenizer.convert_tokens_to_ids("<|eot_id|>"),
     )  # fmt: skip
     image = tokenizer.convert_tokens_to_ids("<image>")

@@ -26,10 +26,11 @@ from pipelines import load
 from pipelines.config import PRESETS, Preset
 from pipelines.errors import BadSetting, CheckpointMissing
 from pipelines.types import FULL, Box, Element, Layout
+from pipelines.vlad.stable import trained
 from training.scale import streams
 from training.scale.engine import train
 from training.scale.streams import FORMS, samples
-from training.scale.vlad import CONFIGS, VladRecipe, fitted, trained
+from training.scale.vlad import CONFIGS, VladRecipe, fitted
 
 WORDS = ("SALE", "OPEN", "HELLO", "MENU", "CAFE", "STOP", "NEWS", "LOVE")
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipelines import load_both, load_vlsa
 from pipelines.config import Preset
-from pipelines.errors import NotTrained
+from pipelines.errors import BadSetting, NotTrained
 from pipelines.registry import load_llava, load_processor
 from pipelines.vlsa.plain import PlainVlsaPipeline
 from pipelines.vlsa.types import Message
@@ -76,6 +76,20 @@ def test_what_is_not_trained_is_one_sentence(vlsa: PlainVlsaPipeline, picture: I
     for ask in (vlsa.tokens, vlsa.predict, vlsa.pixels):
         with pytest.raises(NotTrained, match="Cognition alignment is not trained"):
             ask(view)
+
+
+def test_a_language_model_in_four_bits(full: Preset, picture: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = load_vlsa("full", "cpu", language_bits=4)
+    assert isinstance(answer(packed, Message("user", "What is it?", packed.view(picture)), max_tokens=4), str)
+    with packed.cache.use("vlsa.vlm") as (vlm,):
+        kinds = {n: p.dtype for n, p in vlm.named_parameters() if n.endswith("weight")}
+        assert {t for n, t in kinds.items() if ".language_model.layers." in n and "proj" in n} == {torch.uint8}
+        assert {t for n, t in kinds.items() if "vision_tower" in n or "projector" in n or "lm_head" in n} == {
+            torch.float32
+        }
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
+    with pytest.raises(BadSetting, match="needs bitsandbytes; run pip install bitsandbytes, or start without"):
+        load_llava(full.language_model, torch.float32, 4)
 
 
 def test_both_pipelines_share_one_cache(full: Preset, picture: Image.Image) -> None:

@@ -30,7 +30,7 @@ from pipelines.runtime import make_generator
 from pipelines.types import FULL, Box, Layout
 from pipelines.vlad.pipeline import VladPipeline
 from pipelines.vlad.slots import cover
-from pipelines.vlad.stable import ADAPTER, adapted
+from pipelines.vlad.stable import ADAPTER, adapted, trained
 from training.scale.engine import ScaleConfig, chosen, train
 from training.scale.streams import FORMS, Sample, samples
 
@@ -136,11 +136,6 @@ class VladRecipe:
         (folder / "vfe").mkdir(parents=True, exist_ok=True)
         save_file({n: t.half() for n, t in state.items()}, folder / "vfe" / ADAPTER)
         (folder / "vfe" / "config.json").write_text(json.dumps({"rank": self.rank}) + "\n")
-
-
-def trained(name: str) -> bool:
-    """Whether a parameter of the grown transformer learns."""
-    return "lora_" in name or name.startswith(("spread_in.", "denoiser.pos_embed.proj."))
 
 
 def drawn(seeds: list[int], shape: tuple[int, ...], device: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
