@@ -75,11 +75,12 @@ def lent() -> bool:
 def backend(preset: str, language_bits: int = 16) -> Backend:
     """The backend of a preset; on ZeroGPU what computes borrows a GPU."""
     drawing, chatting = loaders(preset, language_bits)
+    shown: dict[str, Any] = {"how": DRAWING[preset], "says": get_preset(preset).says}
     if not os.environ.get("SPACES_ZERO_GPU"):
-        return Backend(drawing, device=device, load_vlsa=chatting, how=DRAWING[preset])
+        return Backend(drawing, device=device, load_vlsa=chatting, **shown)
     from pipelines.runtime import gpu_task
 
-    return Backend(drawing, gpu=gpu_task(60), device=device, load_vlsa=chatting, how=DRAWING[preset])
+    return Backend(drawing, gpu=gpu_task(60), device=device, load_vlsa=chatting, **shown)
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:

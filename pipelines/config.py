@@ -96,6 +96,19 @@ class Preset:
         return ROOT / self.vlsa_checkpoints
 
     @property
+    def says(self) -> tuple[str, ...]:
+        """Sentences for visitors about what is not trained of it."""
+        drawing = (
+            "Pictures are plain Stable Diffusion 3, started from the plan and held to its letters: VLAD's own adapter "
+            "is not trained for this preset."
+        )
+        chat = (
+            "The chat is plain LLaVA-NeXT; rebuilding an image and comparing its tokens need adapters that are not "
+            "trained for this preset."
+        )
+        return (*([] if self.vlad_trained else [drawing]), *([] if self.vlsa_trained else [chat]))
+
+    @property
     def vlad_trained(self) -> bool:
         """Whether VLAD has weights of its own; a preset with `base` may be without."""
         return not self.base or (self.folder / "vfe").is_dir()
@@ -179,7 +192,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "full": Preset(
         name="full",
-        about="One GPU: Stable Diffusion 3 and LLaVA-NeXT from the hub; adapters of its own are not trained yet.",
+        about="One GPU: Stable Diffusion 3 and LLaVA-NeXT from the hub.",
         checkpoints="checkpoints/vlad-full",
         base="checkpoints/vlad-mini",
         text_encoder=MINILM,

@@ -186,6 +186,7 @@ class Backend:
         load_vlsa: builds the pipeline of tab 2, likewise; None where there is none.
         lane: lets one request compute at a time, and answers together.
         how: settings of drawing and their limits.
+        says: what visitors should know of the weights, in sentences.
 
     Attributes:
         answers: how many answers of the chat are computed at once.
@@ -199,8 +200,9 @@ class Backend:
         load_vlsa: Callable[[], Any] | None = None,
         lane: Lane | None = None,
         how: Drawing = MINI,
+        says: Sequence[str] = (),
     ) -> None:
-        self.device, self.lane, self.how = device, lane or Lane(), how
+        self.device, self.lane, self.how, self.says = device, lane or Lane(), how, says
         # a GPU is lent to one call, in a forked worker of its own, where no answer meets another one
         self.answers = self.lane.together if gpu is None else 1
         self.drawing, self.chatting = Slot(load), Slot(load_vlsa)

@@ -31,6 +31,8 @@ def build(backend: Backend) -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
         gr.HTML(render.header(), js_on_load=theme.script("header.js") + theme.script("waiting.js"))
         banner = gr.HTML("", js_on_load=None, elem_id="banner")
+        if backend.says:
+            gr.HTML(render.notes(backend.says), js_on_load=None, elem_id="says")
         timer = gr.Timer(2.0)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Draw", id="draw"):

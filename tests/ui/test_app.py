@@ -12,12 +12,23 @@ import httpx
 import pytest
 
 import app
+from pipelines.config import get_preset
 from ui import demo
 from ui.backend import Backend
 
 from .conftest import MISSING, free_port, refuse
 
 READY_S = 90  # generous: other tests may share the processors; the bench measures the real figure
+
+
+def test_a_preset_without_adapters_says_so_on_the_page():
+    says = get_preset("full").says
+    assert len(says) == 2 and "plain Stable Diffusion 3" in says[0] and "plain LLaVA-NeXT" in says[1]
+    page = str(demo.build(Backend(refuse, says=says)).get_config_file())
+    assert all(s.replace("'", "&#x27;") in page or s in page for s in says)
+    assert not get_preset("mini").says and "says" not in [
+        c.elem_id for c in demo.build(Backend(refuse)).blocks.values()
+    ]
 
 
 def test_the_page_needs_no_torch(root: Path) -> None:
