@@ -46,8 +46,9 @@ $(VENV)/.stamp-app: requirements.txt requirements-models.txt requirements.lock |
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-$(VENV)/.stamp-test: requirements-test.txt requirements-scale.txt $(VENV)/.stamp-app
+$(VENV)/.stamp-test: requirements-test.txt requirements-scale.txt requirements-lmms.txt $(VENV)/.stamp-app
 	$(PIP) install -r requirements-test.txt
+	$(PIP) install --no-deps -r requirements-lmms.txt
 	@touch $@
 
 # Without a browser the tests marked "browser" are skipped, and pytest says so at its end.

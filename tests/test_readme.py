@@ -10,7 +10,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-REQUIREMENTS = ("requirements.txt", "requirements-models.txt", "requirements-test.txt", "requirements-scale.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "requirements-models.txt",
+    "requirements-test.txt",
+    "requirements-scale.txt",
+    "requirements-lmms.txt",
+)
 PIN = re.compile(r"[A-Za-z0-9_.\-]+(\[[a-z]+\])?==[0-9][0-9A-Za-z.]*")
 
 

