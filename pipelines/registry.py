@@ -301,8 +301,8 @@ def load_llava(source: Source, dtype: torch.dtype, bits: int = 16) -> Any:
         return load_pretrained(source, LlavaNextForConditionalGeneration, dtype)
     if bits != 4 or importlib.util.find_spec("bitsandbytes") is None:
         raise BadSetting(
-            "A language model in four bits needs bitsandbytes; run pip install bitsandbytes, or start without "
-            "--language-bits 4."
+            "A language model in four bits needs bitsandbytes; run pip install -r requirements-gpu.txt, or start "
+            "without --language-bits 4."
         )
     packed = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype, llm_int8_skip_modules=UNPACKED

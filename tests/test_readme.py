@@ -16,6 +16,7 @@ REQUIREMENTS = (
     "requirements-test.txt",
     "requirements-scale.txt",
     "requirements-lmms.txt",
+    "requirements-gpu.txt",
 )
 PIN = re.compile(r"[A-Za-z0-9_.\-]+(\[[a-z]+\])?==[0-9][0-9A-Za-z.]*")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
@@ -78,17 +80,23 @@ def test_what_is_not_trained_is_one_sentence(vlsa: PlainVlsaPipeline, picture: I
             ask(view)
 
 
-def test_a_language_model_in_four_bits(full: Preset, picture: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+def test_a_language_model_in_four_bits(full: Preset, picture: Image.Image) -> None:
     packed = load_vlsa("full", "cpu", language_bits=4)
     assert isinstance(answer(packed, Message("user", "What is it?", packed.view(picture)), max_tokens=4), str)
     with packed.cache.use("vlsa.vlm") as (vlm,):
         kinds = {n: p.dtype for n, p in vlm.named_parameters() if n.endswith("weight")}
         assert {t for n, t in kinds.items() if ".language_model.layers." in n and "proj" in n} == {torch.uint8}
-        assert {t for n, t in kinds.items() if "vision_tower" in n or "projector" in n or "lm_head" in n} == {
-            torch.float32
-        }
+        kept = {t for n, t in kinds.items() if "vision_tower" in n or "projector" in n or "lm_head" in n}
+        assert kept == {torch.float32}
+
+
+def test_four_bits_without_their_package_are_one_sentence(full: Preset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None)
-    with pytest.raises(BadSetting, match="needs bitsandbytes; run pip install bitsandbytes, or start without"):
+    assert full.language_model is not None
+    with pytest.raises(
+        BadSetting, match="needs bitsandbytes; run pip install -r requirements-gpu.txt, or start without"
+    ):
         load_llava(full.language_model, torch.float32, 4)
 
 
