@@ -129,14 +129,6 @@ MINILM = Source(
     dtype="float32",
     licence="Apache-2.0",
 )
-CLIP_L = Source(
-    folder="checkpoints/clip-vit-large-patch14",
-    hub="openai/clip-vit-large-patch14",
-    revision="32bd64288804d66eefd0ccbe215aa642df71cc41",
-    nbytes=1_710_540_580,
-    dtype="float32",
-    licence="MIT",
-)
 SD3 = Source(
     folder="checkpoints/stable-diffusion-3-medium-diffusers",
     hub="stabilityai/stable-diffusion-3-medium-diffusers",
@@ -173,13 +165,6 @@ LLAVA_NEXT = Source(  # CLIP ViT-L/14 at 336 pixels, a projector and LLaMA-3-8B-
     dtype="float16",
     licence="Meta Llama 3 Community License",
 )
-ITHQ = Source(
-    folder="checkpoints/vq-diffusion-ithq",
-    hub="microsoft/vq-diffusion-ithq",
-    revision="592fb834c52ac855cba5f9ca31253438f8c86bb4",
-    subfolder="vqvae",
-    licence="MIT",
-)
 
 PRESETS: dict[str, Preset] = {
     "mini": Preset(
@@ -198,10 +183,7 @@ PRESETS: dict[str, Preset] = {
         text_encoder=MINILM,
         language_model=LLAVA_NEXT,
         vlsa_checkpoints="checkpoints/vlsa-full",
-        pretrained={
-            **{name: dataclasses.replace(SD3, subfolder=name, nbytes=n) for name, n in SD3_PARTS.items()},
-            "vq": ITHQ,
-        },
+        pretrained={name: dataclasses.replace(SD3, subfolder=name, nbytes=n) for name, n in SD3_PARTS.items()},
         precision="device",
         latents="vlad.vae",
     ),

@@ -118,8 +118,7 @@ def full(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Preset:
     """The preset `full`, with those in place of the real ones and nothing to be fetched."""
     plain = PRESETS["full"]
     pretrained = {
-        name: dataclasses.replace(s, folder=str(hub / "stable"), hub="") if name != "vq" else s
-        for name, s in plain.pretrained.items()
+        name: dataclasses.replace(s, folder=str(hub / "stable"), hub="") for name, s in plain.pretrained.items()
     }
     assert plain.language_model is not None
     llava = dataclasses.replace(plain.language_model, folder=str(hub / "llava"), hub="")

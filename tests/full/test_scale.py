@@ -259,7 +259,7 @@ import dataclasses, sys
 from pipelines.config import PRESETS
 folder, data, out, steps, shard = sys.argv[1:6]
 plain = PRESETS["full"]
-parts = {n: dataclasses.replace(s, folder=folder, hub="") for n, s in plain.pretrained.items() if n != "vq"}
+parts = {n: dataclasses.replace(s, folder=folder, hub="") for n, s in plain.pretrained.items()}
 PRESETS["full"] = dataclasses.replace(plain, pretrained=parts)
 from pathlib import Path
 from training.scale.engine import train
