@@ -23,6 +23,7 @@ QUESTIONS = (
     "Describe the picture briefly.",
 )
 QUICK: dict[str, Any] = {**PRIVATE, "queue": False}  # never waits; a warning needs the queue
+ONE_BY_ONE: dict[str, Any] = {**PRIVATE, "concurrency_id": "look", "concurrency_limit": 1}  # the page clears first
 HALTING = "() => { const b = document.querySelector('#chat-status b'); if (b) b.textContent = 'Stopping'; }"
 EMPTY_CHAT = "Choose an image, then ask about it: what it shows, what it says, its colours, what is where."
 
@@ -158,9 +159,9 @@ def _chat_card() -> dict[str, Any]:
 
 def _wire_image(page: Page, do: Chat, stage: gr.HTML) -> None:
     known, outputs = [page.conversation, page.view], page.looked
-    page.photo.upload(do.look, [page.photo, *known, page.left], outputs, **PRIVATE)
-    away = [*outputs, page.left]
-    page.photo.clear(do.look_away, known, away, **PRIVATE)  # `input` would still bring the image that was removed
+    page.photo.upload(do.look, [page.photo, *known, page.left], outputs, **ONE_BY_ONE)
+    away = [page.view, page.notes, page.chatbot, page.left]
+    page.photo.clear(do.look_away, known, away, **ONE_BY_ONE)  # `input` would still bring the image that was removed
     page.drawing.click(do.look_at_drawing, [stage, *known], outputs, **PRIVATE)
     page.picker.select(do.look_at_example, known, outputs, **PRIVATE)
 

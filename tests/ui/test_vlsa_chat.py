@@ -210,7 +210,7 @@ def test_a_bad_image_that_was_dropped_on_the_old_one_keeps_it(mute: Chat, first:
     """The page removes the old one first."""
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"not an image")
-    view, _, _, _, left = mute.look_away(Conversation(), first)
+    view, _, _, left = mute.look_away(Conversation(), first)
     assert view is None and left[1] is first
     with pytest.warns(UserWarning, match="not an image"):
         assert mute.look(str(bad), Conversation(), view, left)[0] is first
@@ -431,3 +431,15 @@ def test_a_chat_that_went_with_its_page_is_told_once(talk: Conversation) -> None
 
     assert LOST in gone_with_the_page(3)[0] and gone_with_the_page(3)[1] == -1
     assert all(gone_with_the_page(nothing) == (gr.skip(), -1) for nothing in (0, None, "3", -1, {}))
+
+
+def test_an_image_that_arrives_is_not_taken_away_by_the_one_that_left() -> None:
+    """The page removes an image before the next one arrives, pasted ones above all: what the removal answers does not
+    touch the picture, and both are served in the order in which they were asked.
+    """
+    demo = build(Backend(lambda: None))
+    photo = next(b for b in demo.blocks.values() if b.elem_id == "photo")
+    events = {name: f for f in demo.fns.values() for id, name in f.targets if id == photo._id}
+    assert photo in events["upload"].outputs and photo not in events["clear"].outputs
+    served = {(events[name].concurrency_id, events[name].concurrency_limit) for name in ("upload", "clear")}
+    assert served == {("look", 1)}
