@@ -258,7 +258,7 @@ def chat(s: Sizes, device: str, dtype: torch.dtype, runs: int) -> dict[str, Any]
     wrapped, template = PlainLlava(model, processor), Bytes(made)
     registry = Registry()
     registry.register("language_tokenizer", lambda _: template)
-    registry.register("vlsa.vlm", lambda _: ready(wrapped))
+    registry.register("llava.plain", lambda _: ready(wrapped))
     vlsa = PlainVlsaPipeline(ModelCache(registry, Placement(device, device, dtype, ram_bytes=1 << 40)), "full")
 
     def ours() -> None:

@@ -97,7 +97,11 @@ def load_both(preset: str = "mini", device: str = "auto", language_bits: int = 1
 def _vlsa(cache: ModelCache, preset: str) -> VlsaPipeline:
     """VLSA with what is trained of it; see `pipelines.vlsa.plain` for a preset of which nothing is."""
     from pipelines.config import get_preset
+    from pipelines.vlsa.aligned import AlignedVlsaPipeline
     from pipelines.vlsa.pipeline import VlsaPipeline
     from pipelines.vlsa.plain import PlainVlsaPipeline
 
-    return (VlsaPipeline if get_preset(preset).vlsa_trained else PlainVlsaPipeline)(cache, preset)
+    chosen = get_preset(preset)
+    if not chosen.base:
+        return VlsaPipeline(cache, preset)
+    return (AlignedVlsaPipeline if chosen.vlsa_trained else PlainVlsaPipeline)(cache, preset)

@@ -41,10 +41,14 @@ class Loader:
     Attributes:
         build: dtype -> the component, in eval mode, frozen, on the CPU. A tokenizer is a component of no weights.
         size: () -> bytes that its weights will take, from the file sizes, asked before building.
+        of: the component that this one is a way of seeing; `look` makes it out of that, and it has no weights of its
+            own. "" = it is built.
     """
 
     build: Callable[[torch.dtype], Any]
     size: Callable[[], int]
+    of: str = ""
+    look: Callable[[Any], Any] = lambda model: model
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class _Entry:
     nbytes: int
     place: str
     pins: int = field(default=0)
+    seen: dict[str, Any] = field(default_factory=dict)  # ways of seeing it that were asked for
 
 
 def module_bytes(model: Any) -> int:
@@ -140,13 +145,13 @@ class ModelCache:
             ModelDoesNotFit: they do not fit beside what is in use, or the device ran out of memory in the block.
             KeyError: no loader of that name.
         """
-        keys = [(name, dtype or self.placement.dtype) for name in names]
+        keys = [(self._base(name), dtype or self.placement.dtype) for name in names]
         if self._frozen:  # in the forked worker of ZeroGPU: no lock, no load
-            yield tuple(self._held(key).model for key in keys)
+            yield self._seen(names, [self._held(key) for key in keys])
             return
         entries = self._acquire(keys)
         try:
-            yield tuple(entry.model for entry in entries)
+            yield self._seen(names, entries)
         except torch.OutOfMemoryError as e:
             raise _out_of_memory(names) from e
         finally:
@@ -164,7 +169,7 @@ class ModelCache:
     def evict(self, name: str) -> bool:
         """Drop a component in every precision; False when it is not there, in use, or the cache is frozen."""
         with self._books:
-            keys = [key for key in self._entries if key[0] == name]
+            keys = [key for key in self._entries if key[0] == self._base(name)]
             if self._frozen or not keys or any(self._entries[key].pins for key in keys):
                 return False
             for key in keys:
@@ -176,6 +181,23 @@ class ModelCache:
         """What is held, used longest ago first."""
         with self._books:
             return [Row(n, dtype_name(d), e.nbytes, e.pins, e.place) for (n, d), e in self._entries.items()]
+
+    def _base(self, name: str) -> str:
+        """What holds the weights of a component: itself, or what it is a way of seeing."""
+        return (self._loaders[name].of or name) if name in self._loaders else name
+
+    def _seen(self, names: Sequence[str], entries: Sequence[_Entry]) -> tuple[Any, ...]:
+        out = []
+        for name, entry in zip(names, entries, strict=True):
+            loader = self._loaders.get(name)
+            if loader is None or not loader.of:
+                out.append(entry.model)
+                continue
+            with self._books:  # the same one for all who use it at the same time
+                if name not in entry.seen:
+                    entry.seen[name] = loader.look(entry.model)
+                out.append(entry.seen[name])
+        return tuple(out)
 
     def _held(self, key: Key) -> _Entry:
         if key not in self._entries:

@@ -35,6 +35,7 @@ class Source:
         nbytes: of the weights on the hub; 0 = unknown.
         dtype: precision in which they lie there; "" = unknown.
         licence: its name.
+        made_by: the command that makes the local copy, where the hub has no file that is opened as it is; "" = it has.
         gated: whether its terms must be accepted on the hub before it can be fetched.
     """
 
@@ -50,6 +51,7 @@ class Source:
     dtype: str = ""
     licence: str = ""
     gated: bool = False
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,14 @@ LLAVA_NEXT = Source(  # CLIP ViT-L/14 at 336 pixels, a projector and LLaMA-3-8B-
     dtype="float16",
     licence="Meta Llama 3 Community License",
 )
+ITHQ = Source(  # the VQ-VAE of VQ-Diffusion: 4,096 codes of 256 numbers, 8 pixels a code
+    folder="checkpoints/vq-diffusion-ithq",
+    hub="microsoft/vq-diffusion-ithq",
+    revision="592fb834c52ac855cba5f9ca31253438f8c86bb4",
+    subfolder="vqvae",
+    licence="MIT",
+    made_by="python -m pipelines.convert_vq",
+)
 
 PRESETS: dict[str, Preset] = {
     "mini": Preset(
@@ -183,7 +193,10 @@ PRESETS: dict[str, Preset] = {
         text_encoder=MINILM,
         language_model=LLAVA_NEXT,
         vlsa_checkpoints="checkpoints/vlsa-full",
-        pretrained={name: dataclasses.replace(SD3, subfolder=name, nbytes=n) for name, n in SD3_PARTS.items()},
+        pretrained={
+            **{name: dataclasses.replace(SD3, subfolder=name, nbytes=n) for name, n in SD3_PARTS.items()},
+            "vq": ITHQ,
+        },
         precision="device",
         latents="vlad.vae",
     ),

@@ -57,6 +57,20 @@ def fetch(source: Source) -> Path:
     return root / source.subfolder
 
 
+def fetch_file(source: Source, name: str) -> Path:
+    """One file of a source, at its pinned commit.
+
+    Raises:
+        CheckpointMissing: it could not be fetched.
+    """
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(source.hub, name, subfolder=source.subfolder or None, revision=source.revision))
+    except Exception as e:
+        raise CheckpointMissing(_why(source, e)) from e
+
+
 def _complete(folder: Path, source: Source) -> bool:
     """Whether a folder of the cache holds what it is fetched for."""
     if source.gguf:

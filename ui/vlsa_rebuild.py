@@ -115,7 +115,8 @@ def taken(one: html.Pass, view: View, report: Rebuilt) -> html.Pass:
         return dataclasses.replace(one, preview=report)
     if report.stage != "done":
         return one
-    return dataclasses.replace(one, done=report, difference=difference_map(view.picture(), report.image))
+    truth = view.picture(report.image.width)
+    return dataclasses.replace(one, done=report, difference=difference_map(truth, report.image))
 
 
 def pair(view: View, picture: Image.Image) -> tuple[Image.Image, Image.Image]:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.vlsa.quality import LEGEND
-from pipelines.vlsa.types import CELLS, CODE_GRID, CODES, PICTURE, Pixels, Predicted, Rebuilt, Tokens, View
+from pipelines.vlsa.types import CELLS, CODE_GRID, PICTURE, Pixels, Predicted, Rebuilt, Tokens, View
 from ui.render import data_uri, esc, eta, message
 
 KEPT, ALONE = "What the encoder kept", "What the snapshot alone keeps"
@@ -74,7 +74,7 @@ class Pass:
     Attributes:
         perceiver: False when only the snapshot was looked at.
         preview, done: the reports with numbers, or None before them.
-        difference: map of the finished picture against the original, PICTURE x PICTURE, or None.
+        difference: map of the finished picture against the original, of its size, or None.
     """
 
     perceiver: bool = True
@@ -112,7 +112,8 @@ def results(view: View, passes: Sequence[Pass]) -> str:
         return ""
     heads = "".join(f'<th scope="col">{name}<small>{hint}</small></th>' for name, hint in _COLUMNS)
     unknown = any(r is not None and r.perceptual is None for p in passes for _, r in _reports(p))
-    note = f"Measured on the {PICTURE} by {PICTURE} picture that the model rebuilds.{NO_NETWORK if unknown else ''}"
+    side = next(r.image.width for p in passes for _, r in _reports(p) if r is not None)
+    note = f"Measured on the {side} by {side} picture that the model rebuilds.{NO_NETWORK if unknown else ''}"
     caption = f'<p class="hint">{note}</p>'
     inside = f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>"
     table = f'<table class="models numbers" aria-label="Quality">{inside}</table>'
@@ -290,7 +291,7 @@ def statistics(found: Tokens) -> str:
     """Usage of the codebook, perplexity and mean error."""
     used = int(np.count_nonzero(found.counts))
     rows = (
-        ("Codebook used", f"{used:,} of {CODES:,} codes, {found.usage * 100:.1f} %"),
+        ("Codebook used", f"{used:,} of {len(found.counts):,} codes, {found.usage * 100:.1f} %"),
         ("Perplexity", f"{found.perplexity:.0f}"),
         ("Mean error", f"{float(found.errors.mean()):.1f} of 255"),
     )
@@ -311,7 +312,7 @@ def accuracy(predicted: Predicted) -> str:
     """Share of right codes in words, with what guessing blindly would give."""
     if predicted.accuracy is None:
         return ""
-    return f"{predicted.accuracy * 100:.1f} % right, blind guessing gives {100 / CODES:.1f} %"
+    return f"{predicted.accuracy * 100:.1f} % right, blind guessing gives {100 / predicted.codes:.1f} %"
 
 
 def decoded(view: View, found: Tokens, predicted: Predicted | None = None) -> str:
@@ -374,7 +375,7 @@ def export(view: View, found: Tokens, predicted: Predicted | None = None) -> str
             "tiles": list(view.grid),
             "picture": [PICTURE, PICTURE],
             "grid": [CODE_GRID, CODE_GRID],
-            "codebook": CODES,
+            "codebook": len(found.counts),
             "usage": round(float(found.usage), 6),
             "perplexity": round(float(found.perplexity), 3),
             "accuracy": None if predicted is None else predicted.accuracy,

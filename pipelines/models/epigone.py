@@ -17,22 +17,25 @@ class Epigone(ModelMixin, ConfigMixin):
     there, the first token is the global one.
 
     Args:
-        width: d of V and P. rank: the intermediate width. context: width of the denoiser's tokens.
+        width: d of V and P. rank: the intermediate width. context: width of the denoiser's tokens. pooled: width of its
+        pooled embedding, which then leaves by a layer of its own; None = that of its tokens.
     """
 
     @register_to_config
-    def __init__(self, width: int = 576, rank: int = 96, context: int = 256) -> None:
+    def __init__(self, width: int = 576, rank: int = 96, context: int = 256, pooled: int | None = None) -> None:
         super().__init__()
         self.low = nn.Linear(width, rank)
         self.high = nn.Linear(rank, context)
+        if pooled is not None:
+            self.whole = nn.Linear(rank, pooled)
 
     def project(self, x: Tensor) -> Tensor:
         return self.high(nn.functional.silu(self.low(x)))
 
     def forward(self, v: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-        """V (B, l, width), P (B, width) -> tokens (B, 1 + l, context), pooled (B, context)."""
+        """V (B, l, width), P (B, width) -> tokens (B, 1 + l, context), pooled (B, pooled or context)."""
         c = self.project(torch.cat([p[:, None], v], 1))  # c in R^{(l + 1) x d}
-        return c, c[:, 0]
+        return c, c[:, 0] if self.config.pooled is None else self.whole(nn.functional.silu(self.low(p)))
 
 
 class PreviewDecoder(ModelMixin, ConfigMixin):

@@ -45,13 +45,16 @@ class SAPerceiver(ModelMixin, ConfigMixin):
     Args:
         vision: width of the vision encoder. width: d. heads: of (1) and (2). cells: side of the token grid; l =
         cells^2. bands: of the Fourier features that tell a tile token its place. beside: channels of a token after the
-        first `vision` ones.
+        first `vision` ones. projected: True = V lies in the space of a projector that was trained before, which the
+        connector takes over (`from_projector`): all that is added to the snapshot's tokens begins at zero, and nothing
+        is normalised at the end.
     """
 
     @register_to_config
     def __init__(
-        self, vision: int = 256, width: int = 576, heads: int = 8, cells: int = 8, bands: int = 6, beside: int = 0
-    ) -> None:
+        self, vision: int = 256, width: int = 576, heads: int = 8, cells: int = 8, bands: int = 6, beside: int = 0,
+        projected: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.connector = nn.Sequential(nn.Linear(vision, width), nn.GELU(), nn.Linear(width, width))
         if beside:
@@ -66,10 +69,26 @@ class SAPerceiver(ModelMixin, ConfigMixin):
         self.offset = nn.Parameter(quarters.repeat(math.ceil(heads / 4), 1)[:heads])  # (heads, 2), in cells
         self.level = nn.Parameter(torch.full((heads,), 2.0))
         self.fall = nn.Parameter(torch.full((heads,), 24.0).log())
-        self.norm_out = nn.LayerNorm(width)
+        self.norm_out = nn.Identity() if projected else nn.LayerNorm(width)
+        if projected:
+            for layer in (self.places, self.w_o1, self.w_o2):
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
         grid = torch.arange(cells) + 0.5
         centres = torch.stack(torch.meshgrid(grid, grid, indexing="ij"), -1).flatten(0, 1)  # (l, 2)
         self.register_buffer("centres", centres, persistent=False)
+
+    @classmethod
+    def from_projector(cls, first: nn.Linear, second: nn.Linear, heads: int, cells: int) -> SAPerceiver:
+        """One whose V is, before any training, what a projector of two layers, as LLaVA's, makes of the snapshot.
+
+        Args:
+            first, second: its layers; their weights are copied. heads, cells: see the class.
+        """
+        made = cls(first.in_features, second.out_features, heads, cells, projected=True)
+        made.connector[0].load_state_dict(first.state_dict())
+        made.connector[2].load_state_dict(second.state_dict())
+        return made
 
     def bias(self, centres: Tensor) -> Tensor:
         """Of (1): tile-token centres (B or 1, n, 2) -> (B or 1, heads, l + 1, n)."""

@@ -114,7 +114,8 @@ class VisualWords(ModelMixin, ConfigMixin):
         letter"; 0 = V is not spelled. spelling: width between the two layers that spell V; 0 = one layer. spaced: True
         = there are words for spaces and ends of lines. named: tokens of the longest name; 0 = objects are not named.
         told: width between the layers that tell colours and wholes; 0 = neither they nor places are told. wholes: how
-        many there are of each sort of what is told of a whole image.
+        many there are of each sort of what is told of a whole image. direct: V lies among word embeddings already, as
+        behind a projector that was trained before, and is not mapped.
 
     Raises:
         ValueError: spaced without letters, named without letters or names, or told without being named.
@@ -125,6 +126,7 @@ class VisualWords(ModelMixin, ConfigMixin):
         self, width: int = 576, hidden: int = 576, codes: int = 1024, channels: int = 16, scale: float = 0.1,
         gain: float = 0.15, names: tuple[int, int, int] | None = None, boost: float = 2.0, letters: int = 0,
         spelling: int = 0, spaced: bool = False, named: int = 0, told: int = 0, wholes: tuple[int, ...] = (),
+        direct: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         if ((spaced or named) and not letters) or (named and not names):
@@ -153,8 +155,9 @@ class VisualWords(ModelMixin, ConfigMixin):
             self.register_buffer("terms", torch.full((terms, named), -1, dtype=torch.int32))
         self.register_buffer("table", torch.zeros(sum(names or ()), hidden))  # embeddings of names, without their mean
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.visual = nn.Linear(width, hidden)
-        nn.init.normal_(self.visual.weight, std=scale / gain / width**0.5)
+        if not direct:
+            self.visual = nn.Linear(width, hidden)
+            nn.init.normal_(self.visual.weight, std=scale / gain / width**0.5)
         self.code_in, self.code_out = nn.Linear(channels, hidden), nn.Linear(channels, hidden)
         self.colour_in, self.colour_out = nn.Linear(3 * COLOUR_LEVELS, hidden), nn.Linear(3 * COLOUR_LEVELS, hidden)
         for layer in (self.code_in, self.colour_in, self.code_out, self.colour_out):
@@ -174,6 +177,8 @@ class VisualWords(ModelMixin, ConfigMixin):
 
     def see(self, v: Tensor) -> Tensor:
         """V (B, l, width) -> embeddings (B, l, hidden)."""
+        if self.config.direct:
+            return v
         read = self.read(v)
         seen = self.config.gain * read
         return seen + self.config.boost * self.expected(read) if self.config.names else seen

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from diffusers import VQModel
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
-from torch import Tensor
+from torch import Tensor, nn
 from vector_quantize_pytorch import VectorQuantize
 
 from pipelines.models.autoencoder import Autoencoder
@@ -92,3 +95,31 @@ class VQVAE(ModelMixin, ConfigMixin):
         book.embed.data.copy_(chosen[None])
         book.embed_avg.data.copy_(chosen[None])
         book.cluster_size.data.fill_(1.0)
+
+
+class PublicVQ(nn.Module):
+    """diffusers' `VQModel`, a VQ-VAE as others published it, which speaks as `VQVAE` does.
+
+    Args:
+        model: 8 pixels a code.
+    """
+
+    def __init__(self, model: VQModel) -> None:
+        super().__init__()
+        self.model: Any = model
+
+    @property
+    def codebook(self) -> Tensor:
+        """B: (codes, channels)."""
+        return self.model.quantize.embedding.weight
+
+    def indices(self, x: Tensor) -> Tensor:
+        """Target_VQ of eq. (5): (B, 3, H, W) in [-1, 1] -> (B, H/8, W/8) long."""
+        z = self.model.encode(x.to(self.model.dtype)).latents
+        return self.model.quantize(z)[2][2].view(len(z), *z.shape[2:])
+
+    def decode(self, index: Tensor) -> Tensor:
+        """Indices (B, h', w') -> pictures (B, 3, 8h', 8w'), about [-1, 1]."""
+        shape = (*index.shape, self.codebook.shape[1])
+        latent = self.model.quantize.get_codebook_entry(index.reshape(-1), shape)
+        return self.model.decode(latent, force_not_quantize=True).sample

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, SD3Transformer2DModel
 from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import CLIPTextModelWithProjection, T5EncoderModel
 
+from pipelines.adapters import Adapters, Under
 from pipelines.config import Preset
 from pipelines.errors import CheckpointMissing
 from pipelines.models.stable import StableAutoencoder, StablePrompts
@@ -28,6 +28,8 @@ from pipelines.registry import (
 )
 
 ADAPTER = "adapter.safetensors"
+# What canvas and elements enter by; an adapter has its own.
+OWN = ("spread_in.weight", "spread_in.bias", "denoiser.pos_embed.proj.weight", "denoiser.pos_embed.proj.bias")
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"]
 
 
@@ -59,51 +61,66 @@ def load_prompts(preset: Preset, dtype: torch.dtype) -> StablePrompts:
 
 def adapted(denoiser: VisualFeatureEnhancer, rank: int) -> VisualFeatureEnhancer:
     """LoRA on the attention of a grown transformer, in place."""
-    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS, lora_dropout=0.0)
-    inject_adapter_in_model(config, denoiser.denoiser)
+    inject_adapter_in_model(lora(rank), denoiser.denoiser)
     return denoiser
+
+
+def lora(rank: int) -> LoraConfig:
+    """LoRA on the attention of the transformer."""
+    return LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS, lora_dropout=0.0)
 
 
 def trained(name: str) -> bool:
     """Whether a parameter of a grown transformer with LoRA learns: LoRA, and what canvas and elements enter by."""
-    return "lora_" in name or name.startswith(("spread_in.", "denoiser.pos_embed.proj."))
+    return "lora_" in name or name in OWN
 
 
-def load_denoiser(preset: Preset, dtype: torch.dtype) -> VisualFeatureEnhancer:
-    """The transformer with its input grown by the canvas, and what was trained of it, where there is something, folded
-    into its weights.
+def load_grown(preset: Preset, dtype: torch.dtype) -> VisualFeatureEnhancer:
+    """The transformer with its input grown by the canvas, nothing trained of it.
 
     Raises:
-        CheckpointMissing: as `pipelines.registry.load_pretrained`, or an adapter of another shape.
+        CheckpointMissing: as `pipelines.registry.load_pretrained`.
     """
     plain = load_pretrained(preset.pretrained["transformer"], SD3Transformer2DModel, dtype)
     width = read_json(preset.part("ccm") / "config.json").get("width")
     if not isinstance(width, int):
         raise CheckpointMissing(f"The configuration of {preset.name}'s CCM tells no width; restore the checkpoint.")
-    grown = VisualFeatureEnhancer.grown(plain, width)
-    return ready(grown if not preset.vlad_trained else folded(grown, preset.folder / "vfe"))
+    return ready(VisualFeatureEnhancer.grown(plain, width))
 
 
-def folded(denoiser: VisualFeatureEnhancer, folder: Path) -> VisualFeatureEnhancer:
-    """The adapter that training wrote into `folder`, folded into a grown transformer.
+def load_denoiser(preset: Preset, dtype: torch.dtype) -> VisualFeatureEnhancer:
+    """`load_grown` with `adapters`: "vlad" and "vlsa", as far as they are trained.
+
+    Raises:
+        CheckpointMissing: as `pipelines.registry.load_pretrained`, or an adapter of another shape.
+    """
+    base: Any = load_grown(preset, dtype)
+    base.adapters = Adapters(base, OWN)
+    for name, folder in (("vlad", preset.folder / "vfe"), ("vlsa", preset.vlsa_folder / "denoiser")):
+        if folder.is_dir():
+            add_adapter(base.adapters, name, base.denoiser, folder)
+    return base
+
+
+def add_adapter(adapters: Adapters, name: str, target: Any, folder: Path, make: Any = lora) -> None:
+    """The adapter that training wrote into `folder`; make: rank -> its configuration.
 
     Raises:
         CheckpointMissing: absent, truncated or of another shape.
     """
-    rank = read_json(folder / "config.json").get("rank")
-    found, model = read_safetensors(folder / ADAPTER), adapted(denoiser, rank if isinstance(rank, int) else 1)
-    shapes = {n: p.shape for n, p in model.named_parameters() if n in found or "lora_" in n}
-    if shapes != {n: t.shape for n, t in found.items()}:
-        raise CheckpointMissing(f"The adapter {shown(folder / ADAPTER)} belongs to another model; train it anew.")
-    model.load_state_dict({n: t.to(model.dtype) for n, t in found.items()}, strict=False)
-    for layer in model.modules():
-        if isinstance(layer, BaseTunerLayer):
-            layer.merge()
-    return model
+    rank, found = read_json(folder / "config.json").get("rank"), read_safetensors(folder / ADAPTER)
+    try:
+        adapters.add(name, target, make(rank if isinstance(rank, int) else 1), found)
+    except ValueError as e:
+        raise CheckpointMissing(
+            f"The adapter {shown(folder / ADAPTER)} belongs to another model; train it anew."
+        ) from e
 
 
 def register(registry: Registry, preset: Preset) -> Registry:
-    """Add "vlad.vae", "vlad.prompts" and "vlad.vfe" of a preset that takes them from Stable Diffusion 3."""
+    """Add "vlad.vae", "vlad.prompts" and "stable.transformer" of a preset that takes them from Stable Diffusion 3, and
+    what that one is with adapters: "vlad.vfe" and "vlsa.denoiser".
+    """
     source = preset.pretrained
 
     def size(*names: str) -> int:
@@ -112,5 +129,8 @@ def register(registry: Registry, preset: Preset) -> Registry:
     registry.register("vlad.vae", partial(load_autoencoder, preset), lambda: size("vae"))
     encoders = ("text_encoder", "text_encoder_2", "text_encoder_3")
     registry.register("vlad.prompts", partial(load_prompts, preset), lambda: size(*encoders))
-    registry.register("vlad.vfe", partial(load_denoiser, preset), lambda: size("transformer"))
+    registry.register("stable.transformer", partial(load_denoiser, preset), lambda: size("transformer"))
+    drawing = "vlad" if preset.vlad_trained else ""
+    registry.see("vlad.vfe", "stable.transformer", lambda base: Under(base.adapters, drawing))
+    registry.see("vlsa.denoiser", "stable.transformer", lambda base: Under(base.adapters, "vlsa"))
     return registry

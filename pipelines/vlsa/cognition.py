@@ -20,6 +20,7 @@ from pipelines.vlsa.types import CELLS, CODE_GRID, CODES
 SIDE = CODE_GRID // CELLS  # codes along a visual cell
 QUARTER = CELLS // 2  # cells along a quarter of the image
 ANSWER = SIDE * SIDE  # tokens of either answer
+COLOURS = COLOUR_LEVELS**3  # colour tokens, behind those of the codes
 
 
 def codes_question(row: int, column: int) -> str:
@@ -57,19 +58,20 @@ def colours_of(tokens: np.ndarray) -> np.ndarray:
     return ((levels + 0.5) * (256 / COLOUR_LEVELS)).astype(np.uint8)
 
 
-def colour_tokens(colours: np.ndarray, row: int, column: int, vocabulary: int) -> list[int]:
+def colour_tokens(colours: np.ndarray, row: int, column: int, vocabulary: int, codebook: int = CODES) -> list[int]:
     """The 16 token ids of the quarter of (8, 8, 3) whose top-left vertex is (row, column)."""
     quarter = colours[row : row + QUARTER, column : column + QUARTER]
-    return (vocabulary + CODES + quantise_colours(quarter).reshape(-1)).tolist()
+    return (vocabulary + codebook + quantise_colours(quarter).reshape(-1)).tolist()
 
 
 @dataclass(frozen=True)
 class Requests:
-    """Draws requests about one picture: index (32, 32), colours (8, 8, 3) uint8, vocabulary size."""
+    """Draws requests about one picture: index (32, 32), colours (8, 8, 3) uint8, sizes of vocabulary and codebook."""
 
     index: np.ndarray
     colours: np.ndarray
     vocabulary: int
+    codebook: int = CODES
 
     def codes(self, rng: np.random.Generator) -> tuple[str, list[int]]:
         """A question about a random cell and its answer's token ids."""
@@ -78,4 +80,4 @@ class Requests:
 
     def colours_at(self, rng: np.random.Generator) -> tuple[str, list[int]]:
         row, column = (int(v) for v in rng.integers(0, QUARTER + 1, 2))
-        return colours_question(row, column), colour_tokens(self.colours, row, column, self.vocabulary)
+        return colours_question(row, column), colour_tokens(self.colours, row, column, self.vocabulary, self.codebook)

@@ -54,6 +54,11 @@ def load_part(name: str, folder: Path, dtype: torch.dtype = torch.float32) -> An
     return vlad.load_part(name, folder, dtype, PARTS)
 
 
+def wide(name: str, folder: Path, dtype: torch.dtype) -> Any:
+    """One of PARTS in single precision, whatever `dtype` the rest is in."""
+    return load_part(name, folder)
+
+
 # -- low-rank adapters
 
 
@@ -157,6 +162,7 @@ def load_vlm(preset: Preset, folder: Path, dtype: torch.dtype = torch.float32) -
     return ready(VisionLanguageModel(language.merge_and_unload(), load_part("words", folder)), dtype)
 
 
+ALIGNED = ("perceiver", "epigone", "preview")  # parts of their own of a preset on LLaVA-NeXT
 COMPONENTS = (
     "language_tokenizer",
     "vlsa.vlm",
@@ -175,8 +181,11 @@ def register(registry: Registry, preset: Preset, language_bits: int = 16) -> Reg
         language_bits: of a language model that is taken over as it was published, 16 or 4.
     """
     start, folder, source = preset.folder, preset.vlsa_folder, preset.language_model
-    if source is not None and not preset.vlsa_trained:
-        return llava.register(registry, source, language_bits)
+    if source is not None and preset.base:
+        llava.register(registry, preset, language_bits)
+        for name in ALIGNED:
+            registry.register(f"vlsa.{name}", partial(wide, name, folder), partial(vlad.part_bytes, folder / name))
+        return registry
     if source is not None:
         registry.register("language_tokenizer", lambda dtype: load_language_tokenizer(source))
         registry.register("vlsa.vlm", partial(load_vlm, preset, folder), lambda: language_bytes(source))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from pipelines.runtime import make_generator
 from pipelines.sampling import denoise, get_noise, guided
 from pipelines.vlsa.cognition import (
     ANSWER,
+    COLOURS,
     QUARTER,
     SIDE,
     cell_colours,
@@ -43,6 +45,7 @@ from pipelines.vlsa.types import (
     CELLS,
     CODE_GRID,
     CODES,
+    TILE,
     Finish,
     Message,
     Pixels,
@@ -77,6 +80,11 @@ class VlsaPipeline:
 
     turns = TURNS
     components = COMPONENTS
+    model = "vlsa.vlm"  # which answers
+    tile = TILE
+    latents = "vlad.autoencoder"  # in whose latent space it rebuilds
+    shift = 1.0  # of the noise levels, see `pipelines.sampling.schedule`
+    codes = CODES
 
     def __init__(self, cache: ModelCache, preset: str = "mini") -> None:
         self.cache, self.preset = cache, get_preset(preset)
@@ -106,7 +114,7 @@ class VlsaPipeline:
         Raises:
             BadImage: it cannot be read or is too large.
         """
-        return make_view(image)
+        return make_view(image, self.tile)
 
     # -- perception ----------------------------------------------------------------------------------------------------
 
@@ -120,12 +128,12 @@ class VlsaPipeline:
 
         def look() -> Encoded:
             with self.cache.use("vlsa.vision", "vlsa.perceiver") as (vision, merge):
-                device = _device(merge)
+                device, dtype = _device(merge), next(merge.parameters()).dtype
                 snapshot = from_uint8(view.snapshot()[None]).to(device)
                 tiles = from_uint8(view.tiles() if perceiver else view.tiles()[:0]).to(device)[None]
-                centres = torch.from_numpy(view.centres())[None].to(device)
+                centres = torch.from_numpy(view.centres(merge.config.cells))[None].to(device)
                 v_lo, v_hi = encode_views(vision, snapshot, tiles, view.grid, merge.config.beside > 0)
-                v, p, weights = merge(v_lo, v_hi, centres[:, : tiles.shape[1]])
+                v, p, weights = merge(v_lo.to(dtype), v_hi.to(dtype), centres[:, : tiles.shape[1]])
                 return Encoded(v, p, weights[0])
 
         return remembered(self._encoded, (view.key, perceiver), look)
@@ -196,7 +204,7 @@ class VlsaPipeline:
     ) -> Iterator[Reply]:
         with self._together.turn():
             encoded = self.encode(view)
-        with self.cache.use("language_tokenizer", "vlsa.vlm") as (tokenizer, vlm):
+        with self.cache.use("language_tokenizer", self.model) as (tokenizer, vlm):
             speller = self.speller(tokenizer)
             ids = torch.tensor([speller.dialogue(turns)], device=encoded.v.device)
             end = speller.end[0]
@@ -242,16 +250,18 @@ class VlsaPipeline:
         number, level = int(checked("steps", steps)), checked("guidance", guidance)
         noise_seed = int(checked("seed", seed))
         began = time.perf_counter()
-        encoded, truth = self.encode(view, perceiver), view.picture()
-        with self.cache.use("vlad.autoencoder", "vlsa.preview", "vlsa.epigone", "vlsa.denoiser") as parts:
+        encoded = self.encode(view, perceiver)
+        with self.cache.use(self.latents, "vlsa.preview", "vlsa.epigone", "vlsa.denoiser") as parts:
             autoencoder, preview, epigone, denoiser = parts
             with torch.inference_mode():
                 canvas = preview(encoded.v)
                 draft = _decode(autoencoder, canvas)
                 condition = self._condition(epigone, denoiser, encoded, canvas)
+            truth = view.picture(draft.width)
             yield _measured("preview", 0, number, draft, draft, truth, began)
-            predict = guided(condition, self._unconditional(denoiser, canvas), level)
-            runs = denoise(predict, canvas, get_noise([noise_seed], tuple(canvas.shape[1:])).to(canvas), number, 1.0)
+            predict = guided(condition, self._unconditional(denoiser, canvas, encoded.v.shape[1]), level)
+            noise = get_noise([noise_seed], tuple(canvas.shape[1:])).to(canvas)
+            runs = denoise(predict, canvas, noise, number, 1.0, self.shift)
             while True:
                 with torch.inference_mode():
                     report = next(runs, None)
@@ -267,14 +277,12 @@ class VlsaPipeline:
 
     def _condition(self, epigone: Any, denoiser: Any, encoded: Encoded, canvas: Tensor) -> Any:
         tokens, pooled = epigone(encoded.v, encoded.p)
-        cover = _cover(canvas)
-        return lambda x, sigma: denoiser(x, sigma, canvas, tokens, pooled, cover)
+        return _denoiser(denoiser, canvas, tokens, pooled)
 
-    def _unconditional(self, denoiser: Any, canvas: Tensor) -> Any:
+    def _unconditional(self, denoiser: Any, canvas: Tensor, count: int) -> Any:
         width = denoiser.config.context
-        tokens, pooled = canvas.new_zeros(1, 1 + CELLS * CELLS, width), canvas.new_zeros(1, width)
-        cover = _cover(canvas)
-        return lambda x, sigma: denoiser(x, sigma, canvas, tokens, pooled, cover)
+        pooled = canvas.new_zeros(1, denoiser.config.pooled or width)
+        return _denoiser(denoiser, canvas, canvas.new_zeros(1, 1 + count, width), pooled)
 
     # -- tokens --------------------------------------------------------------------------------------------------------
 
@@ -287,7 +295,7 @@ class VlsaPipeline:
             index = vq.indices(pixels)
             decoded = to_images(vq.decode(index).float().cpu())[0]
         true = index[0].cpu().numpy()
-        counts = np.bincount(true.reshape(-1), minlength=CODES)
+        counts = np.bincount(true.reshape(-1), minlength=self.codes)
         share = counts[counts > 0] / counts.sum()
         return Tokens(
             true=true,
@@ -300,9 +308,10 @@ class VlsaPipeline:
         )
 
     def _attention(self, view: View) -> np.ndarray:
-        weights = self.encode(view).weights[:-1].abs().float().cpu()  # (64, m * 64), without the global query's row
-        rows = weights / weights.sum(-1, keepdim=True).clamp_min(1e-9)
-        return rows.view(CELLS * CELLS, -1, CELLS * CELLS).numpy()
+        weights = self.encode(view).weights[:-1].abs().float().cpu()  # (l, m * l), without the global query's row
+        weights = in_cells(weights, view.count)
+        rows = weights / weights.flatten(1).sum(-1)[:, None, None].clamp_min(1e-9)
+        return rows.numpy()
 
     def predict(self, view: View) -> Iterator[Predicted]:
         """The language model's guess of every index, ROUND visual cells at a time; closing the generator stops it.
@@ -319,7 +328,7 @@ class VlsaPipeline:
                 grid[row : row + SIDE, column : column + SIDE] = codes.reshape(SIDE, SIDE)
             known, done = grid >= 0, start + ROUND >= CELLS * CELLS
             accuracy = float((grid == true)[known].mean())
-            yield Predicted(grid.copy(), done, accuracy, self.decode(grid) if done else None)
+            yield Predicted(grid.copy(), done, accuracy, self.decode(grid) if done else None, self.codes)
 
     def predict_scores(self, view: View) -> np.ndarray:
         """The five likeliest indices of each cell, likeliest first: (32, 32, 5)."""
@@ -334,17 +343,16 @@ class VlsaPipeline:
     def _codes(self, view: View, cells: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Greedy answers about cells: (n, 16) indices and (n, 16, 5) likeliest ones."""
         questions = [codes_question(c // CELLS, c % CELLS) for c in cells]
-        return self._ask_new(view, questions, 0, CODES)
+        return self._ask_new(view, questions, 0, self.codes)
 
     @torch.inference_mode()
     def _ask_new(self, view: View, questions: Sequence[str], low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
         """ANSWER new tokens for each question, all questions together; new tokens `low` to `high` are allowed."""
         encoded = self.encode(view)
         with self.cache.use("language_tokenizer", "vlsa.vlm") as (tokenizer, vlm):
-            speller = self.speller(tokenizer)
-            rows = [speller.turn(q) for q in questions]
+            image, rows = self._opened(tokenizer, vlm, encoded.v, questions)
             assert len({len(r) for r in rows}) == 1  # the same words but for digits
-            decoder = Decoder(vlm, vlm.image(encoded.v)[0])
+            decoder = Decoder(vlm, image)
             decoder.branch(len(rows))  # the image is read once for all of them
             decoder.append(torch.tensor(rows, device=encoded.v.device))
             answers, likeliest = [], []
@@ -354,6 +362,11 @@ class VlsaPipeline:
                 answers.append(likeliest[-1][:, 0])
                 decoder.append(vlm.vocabulary + low + answers[-1][:, None])
         return torch.stack(answers, 1).cpu().numpy(), torch.stack(likeliest, 1).cpu().numpy()
+
+    def _opened(self, tokenizer: Any, vlm: Any, v: Tensor, questions: Sequence[str]) -> tuple[Tensor, list[list[int]]]:
+        """What all questions share up to the image's end, as embeddings, and the token ids of each behind it."""
+        speller = self.speller(tokenizer)
+        return vlm.image(v)[0], [speller.turn(q) for q in questions]
 
     def pixels(self, view: View, vertex: tuple[int, int] = (0, 0)) -> Pixels:
         """Colours of the quarter of the image with this top-left vertex, true and as the language model predicts them.
@@ -367,7 +380,7 @@ class VlsaPipeline:
         row, column = vertex
         if not all(isinstance(k, (int, np.integer)) and 0 <= k <= QUARTER for k in vertex):
             raise BadSetting(f"The vertex is row {row}, column {column}; choose both from 0 to {QUARTER}.")
-        answer, _ = self._ask_new(view, [colours_question(row, column)], CODES, CODES + 512)
+        answer, _ = self._ask_new(view, [colours_question(row, column)], self.codes, self.codes + COLOURS)
         predicted = colours_of(answer[0]).reshape(QUARTER, QUARTER, 3)
         true = cell_colours(np.asarray(view.picture()))[row : row + QUARTER, column : column + QUARTER]
         error = float(np.abs(predicted.astype(float) - true).mean())
@@ -377,7 +390,7 @@ class VlsaPipeline:
     def decode(self, index: np.ndarray) -> Image.Image:
         """The picture of a grid (32, 32) of indices; cells below 0 take index 0."""
         with self.cache.use("vlsa.vq") as (vq,):
-            grid = torch.from_numpy(np.clip(index, 0, CODES - 1).astype(np.int64))[None].to(_device(vq))
+            grid = torch.from_numpy(np.clip(index, 0, self.codes - 1).astype(np.int64))[None].to(_device(vq))
             return to_image(vq.decode(grid)[0].float().cpu())
 
 
@@ -392,8 +405,31 @@ def remembered(known: OrderedDict[Any, Encoded], key: Any, look: Callable[[], En
     return found
 
 
-def _cover(canvas: Tensor) -> Tensor:
-    return cell_cover(CELLS, canvas.shape[-1] // CELLS)[None].to(canvas)
+def _denoiser(denoiser: Any, canvas: Tensor, tokens: Tensor, pooled: Tensor) -> Any:
+    """x_0 of x_t under c. Where elements are the tokens behind the first one, each stands in its cell; where they are
+    something else, there are none.
+    """
+    elements, cover = None, cell_cover(CELLS, canvas.shape[-1] // CELLS)[None].to(canvas)
+    if denoiser.config.element is not None:
+        elements, cover = canvas.new_zeros(len(canvas), 0, denoiser.config.element), cover[:, :0]
+    return lambda x, sigma: denoiser(x, sigma, canvas, tokens, pooled, cover, elements)
+
+
+def in_cells(weights: Tensor, tiles: int) -> Tensor:
+    """Weights of l visual tokens on those of m tiles (l, m l) -> of CELLS^2 cells on theirs (CELLS^2, m, CELLS^2): what
+    lies in a cell is added up. A grid that CELLS does not divide is resampled.
+    """
+    side = math.isqrt(len(weights))
+    grid = weights.view(side, side, tiles, side, side)
+    if side == CELLS:
+        return grid.flatten(3).flatten(0, 1)
+    if side % CELLS:
+        near = torch.arange(CELLS) * side // CELLS
+        grid = grid[near][:, near][..., near, :][..., near]
+        return grid.flatten(3).flatten(0, 1)
+    n = side // CELLS
+    grid = grid.unflatten(4, (CELLS, n)).unflatten(3, (CELLS, n)).unflatten(1, (CELLS, n)).unflatten(0, (CELLS, n))
+    return grid.sum((1, 3, 6, 8)).flatten(3).flatten(0, 1)
 
 
 def _cell_errors(a: Image.Image, b: Image.Image) -> np.ndarray:

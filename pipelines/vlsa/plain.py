@@ -5,20 +5,17 @@ Epigone or cognition alignment says that it is not there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-from PIL import Image
 
 from pipelines.errors import NotTrained
 from pipelines.vlsa.pipeline import Encoded, VlsaPipeline, remembered
-from pipelines.vlsa.tiling import view as make_view
 from pipelines.vlsa.types import Pixels, Predicted, Rebuilt, Tokens, View
 
-LARGE = 1344  # pixels along the longer side of what LLaVA-NeXT is given: twice its largest grid of tiles
 TURNS = 8  # earlier questions that the model is shown
-COMPONENTS = ("language_tokenizer", "vlsa.vlm")
+COMPONENTS = ("language_tokenizer", "llava.plain")
+TILE = 336  # pixels along one side of what its vision tower takes
 REBUILD = (
     "Epigone is not trained for the preset full, so the image cannot be rebuilt from what the model keeps of it; the "
     "chat works, and the preset mini rebuilds."
@@ -34,22 +31,16 @@ class PlainVlsaPipeline(VlsaPipeline):
 
     turns = TURNS
     components = COMPONENTS
-
-    def view(self, image: Image.Image | str | Path | bytes | View) -> View:
-        """The image as the model sees it, with more of its pixels.
-
-        Raises:
-            BadImage: it cannot be read or is too large.
-        """
-        return make_view(image, LARGE)
+    tile = TILE
+    model = "llava.plain"
 
     @torch.inference_mode()
     def encode(self, view: View, perceiver: bool = True) -> Encoded:
         """The image's embeddings, remembered by its content; there is neither P nor a perceiver with weights."""
 
         def look() -> Encoded:
-            with self.cache.use("vlsa.vlm") as (vlm,):
-                v = vlm.see(view.large or view.image)
+            with self.cache.use("llava.plain") as (vlm,):
+                v = vlm.see(view.image)
             return Encoded(v, v.new_zeros(1, 0), v.new_zeros(0, 0))
 
         return remembered(self._encoded, (view.key, True), look)

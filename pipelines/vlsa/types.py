@@ -21,8 +21,8 @@ Stage = Literal["preview", "denoise", "done"]
 
 CELLS = 8  # visual tokens along one side of the padded image, and of every tile
 CODE_GRID = 32  # codes of the VQ-VAE along one side of the picture
-CODES = 1024  # entries of its codebook
-TILE = 128  # pixels along one side of a tile and of the snapshot: what the vision encoder takes
+CODES = 1024  # entries of the embedded one's codebook
+TILE = 128  # pixels along one side of a tile and of the snapshot: what the embedded vision encoder takes
 MAX_TILES = 16
 PICTURE = 256  # pixels along one side of the rebuilt picture
 SHOWN = 512  # most pixels along the longer side of a picture that is cropped for showing
@@ -35,12 +35,12 @@ class View:
 
     Attributes:
         image: RGB, after scaling, before padding.
-        padded: RGB, `image` at the top left, each side a multiple of TILE.
+        padded: RGB, `image` at the top left, each side a multiple of `tile`.
         original_size: (width, height) in pixels as opened, turned as the camera was held.
         notes: sentences for the visitor: scaled, first frame only, transparency on white.
         grid: rows and columns of tiles, 1 to MAX_TILES tiles.
         key: SHA-256 in hexadecimal of the padded pixels and both sizes.
-        large: RGB with more of its pixels, for a model that takes them; None = `image` is all there is.
+        tile: pixels along one side of a tile and of the snapshot.
 
     Raises:
         ValueError: an image that is not RGB, or sizes, grid and key that do not fit each other.
@@ -52,16 +52,16 @@ class View:
     notes: tuple[str, ...]
     grid: tuple[int, int]
     key: str
-    large: Image.Image | None = field(default=None, compare=False, repr=False)
+    tile: int = TILE
 
     def __post_init__(self) -> None:
         rows, cols = self.grid
         if self.image.mode != "RGB" or self.padded.mode != "RGB":
             raise ValueError(f"a view holds RGB images, not {self.image.mode} and {self.padded.mode}")
-        if not 1 <= rows * cols <= MAX_TILES or self.padded.size != (cols * TILE, rows * TILE):
+        if not 1 <= rows * cols <= MAX_TILES or self.padded.size != (cols * self.tile, rows * self.tile):
             raise ValueError(f"{self.padded.size} pixels are not {rows} x {cols} tiles, at most {MAX_TILES}")
-        if not all(0 <= p - s < TILE for p, s in zip(self.padded.size, self.image.size, strict=True)):
-            raise ValueError(f"{self.image.size} padded to {self.padded.size} is not the least multiple of {TILE}")
+        if not all(0 <= p - s < self.tile for p, s in zip(self.padded.size, self.image.size, strict=True)):
+            raise ValueError(f"{self.image.size} padded to {self.padded.size} is not the least multiple of {self.tile}")
         if not _KEY.fullmatch(self.key):
             raise ValueError(f"{self.key!r} is not a SHA-256 in hexadecimal")
 
@@ -71,36 +71,39 @@ class View:
         return self.grid[0] * self.grid[1]
 
     def tiles(self) -> np.ndarray:
-        """The padded image cut up: (m, TILE, TILE, 3) uint8, row by row from the top left."""
-        rows, cols = self.grid
-        pixels = np.asarray(self.padded).reshape(rows, TILE, cols, TILE, 3)
-        return np.ascontiguousarray(pixels.swapaxes(1, 2)).reshape(rows * cols, TILE, TILE, 3)
+        """The padded image cut up: (m, tile, tile, 3) uint8, row by row from the top left."""
+        (rows, cols), side = self.grid, self.tile
+        pixels = np.asarray(self.padded).reshape(rows, side, cols, side, 3)
+        return np.ascontiguousarray(pixels.swapaxes(1, 2)).reshape(rows * cols, side, side, 3)
 
     def snapshot(self) -> np.ndarray:
-        """The padded image averaged over areas to (TILE, TILE, 3) uint8; its proportions change with the grid's."""
-        return np.array(self.padded.resize((TILE, TILE), Image.Resampling.BOX))
+        """The padded image averaged over areas to (tile, tile, 3) uint8; its proportions change with the grid's."""
+        return np.array(self.padded.resize((self.tile, self.tile), Image.Resampling.BOX))
 
-    def picture(self) -> Image.Image:
-        """The padded image resized to PICTURE x PICTURE, RGB: what reconstruction and codes are compared with."""
-        return self.padded.resize((PICTURE, PICTURE), Image.Resampling.LANCZOS)
+    def picture(self, side: int = PICTURE) -> Image.Image:
+        """The padded image resized to side x side, RGB: what reconstruction and codes are compared with."""
+        return self.padded.resize((side, side), Image.Resampling.LANCZOS)
 
-    def centres(self) -> np.ndarray:
-        """(m, CELLS * CELLS, 2) float32: (y, x) of the centre of every tile token, row by row, in [0, CELLS).
+    def centres(self, cells: int = CELLS) -> np.ndarray:
+        """(m, cells * cells, 2) float32: (y, x) of the centre of every tile token, row by row, in [0, cells).
 
         The unit is one cell of the snapshot: cell k covers [k, k + 1), so the tokens of a single tile lie at k + 0.5.
+
+        Args:
+            cells: visual tokens along one side of a tile.
         """
         rows, cols = self.grid
-        y = (np.arange(rows * CELLS, dtype=np.float32) + 0.5) / rows  # (rows * CELLS,)
-        x = (np.arange(cols * CELLS, dtype=np.float32) + 0.5) / cols  # (cols * CELLS,)
-        both = np.stack(np.meshgrid(y, x, indexing="ij"), -1)  # (rows * CELLS, cols * CELLS, 2)
-        both = both.reshape(rows, CELLS, cols, CELLS, 2).swapaxes(1, 2)
-        return np.ascontiguousarray(both).reshape(rows * cols, CELLS * CELLS, 2)
+        y = (np.arange(rows * cells, dtype=np.float32) + 0.5) / rows  # (rows * cells,)
+        x = (np.arange(cols * cells, dtype=np.float32) + 0.5) / cols  # (cols * cells,)
+        both = np.stack(np.meshgrid(y, x, indexing="ij"), -1)  # (rows * cells, cols * cells, 2)
+        both = both.reshape(rows, cells, cols, cells, 2).swapaxes(1, 2)
+        return np.ascontiguousarray(both).reshape(rows * cols, cells * cells, 2)
 
     def crop(self, picture: Image.Image) -> Image.Image:
         """A picture of the padded image without the padding, with the proportions of `image`.
 
         Args:
-            picture: of any size and mode, covering the padded image: PICTURE x PICTURE when rebuilt.
+            picture: of any size and mode, covering the padded image, square when rebuilt.
 
         Returns:
             `image`'s size, or smaller in proportion so that the longer side is SHOWN pixels; the mode of `picture`.
@@ -170,7 +173,7 @@ class Rebuilt:
     Attributes:
         stage: "preview" in one pass, "denoise" after each step, "done" with the result.
         step, steps: finished denoising steps of all steps; 0 for the preview.
-        image: RGB, PICTURE x PICTURE, covering the padded image.
+        image: RGB, a square that covers the padded image: PICTURE x PICTURE with the embedded weights.
         preview: the picture of the preview stage, or None when there was none.
         psnr: dB against `View.picture`; None while denoising. Infinite when equal.
         ssim: structural similarity in [-1, 1], as `pipelines.vlsa.quality.ssim`; None while denoising.
@@ -191,8 +194,8 @@ class Rebuilt:
     def __post_init__(self) -> None:
         if self.stage not in ("preview", "denoise", "done") or not 0 <= self.step <= self.steps:
             raise ValueError(f"stage {self.stage!r}, step {self.step} of {self.steps} cannot be")
-        if self.image.size != (PICTURE, PICTURE) or self.image.mode != "RGB":
-            raise ValueError(f"a rebuilt picture is RGB, {PICTURE} x {PICTURE}, not {self.image!r}")
+        if self.image.width != self.image.height or self.image.mode != "RGB":
+            raise ValueError(f"a rebuilt picture is RGB and square, not {self.image!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,12 +203,12 @@ class Tokens:
     """What an image became: its codes, eq. (5), and where its visual tokens drew from, eq. (1).
 
     Attributes:
-        true: (CODE_GRID, CODE_GRID) whole numbers in [0, CODES): the VQ-VAE's codes of `View.picture`.
+        true: (CODE_GRID, CODE_GRID) whole numbers in [0, codes): the VQ-VAE's codes of `View.picture`.
         errors: (CODE_GRID, CODE_GRID) float32 mean absolute error of `decoded` per code, in [0, 255].
         decoded: RGB, PICTURE x PICTURE: the picture the codes stand for.
-        counts: (CODES,) how often each code occurs in this image.
+        counts: (codes,) how often each code occurs in this image; codes: entries of the codebook.
         usage: share of the codebook that occurs, in (0, 1].
-        perplexity: exp of the entropy of `counts`: how many codes it would take, used equally; 1 to CODES.
+        perplexity: exp of the entropy of `counts`: how many codes it would take, used equally; 1 to codes.
         attention: (CELLS * CELLS, m, CELLS * CELLS) float32 >= 0: weight of visual token -> tile token, its size
             without sign; the weights of each visual token sum to 1.
     """
@@ -219,8 +222,8 @@ class Tokens:
     attention: np.ndarray
 
     def __post_init__(self) -> None:
-        _codes(self.true, least=0)
-        if self.errors.shape != (CODE_GRID, CODE_GRID) or self.counts.shape != (CODES,):
+        _codes(self.true, 0, len(self.counts))
+        if self.errors.shape != (CODE_GRID, CODE_GRID) or self.counts.ndim != 1:
             raise ValueError(f"errors {self.errors.shape} or counts {self.counts.shape} have the wrong shape")
         cells = CELLS * CELLS
         if self.attention.ndim != 3 or (self.attention.shape[0], self.attention.shape[2]) != (cells, cells):
@@ -232,19 +235,21 @@ class Predicted:
     """Codes predicted by the language model so far, eq. (5).
 
     Attributes:
-        index: (CODE_GRID, CODE_GRID) whole numbers in [-1, CODES); -1 = not predicted yet.
+        index: (CODE_GRID, CODE_GRID) whole numbers in [-1, codes); -1 = not predicted yet.
         done: nothing follows.
         accuracy: share of the predicted codes that are the true ones, or None before the first.
         decoded: RGB picture of the predicted codes, or None while there is none.
+        codes: entries of the codebook.
     """
 
     index: np.ndarray
     done: bool = False
     accuracy: float | None = None
     decoded: Image.Image | None = None
+    codes: int = CODES
 
     def __post_init__(self) -> None:
-        _codes(self.index, least=-1)
+        _codes(self.index, -1, self.codes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,13 +277,13 @@ class Pixels:
                 raise ValueError(f"colours must be ({half}, {half}, 3) uint8, not {colours.shape} {colours.dtype}")
 
 
-def _codes(index: np.ndarray, least: int) -> None:
+def _codes(index: np.ndarray, least: int, end: int) -> None:
     """Check a grid of codes.
 
     Raises:
-        ValueError: not (CODE_GRID, CODE_GRID) whole numbers in [least, CODES).
+        ValueError: not (CODE_GRID, CODE_GRID) whole numbers in [least, end).
     """
     if index.shape != (CODE_GRID, CODE_GRID) or not np.issubdtype(index.dtype, np.integer):
         raise ValueError(f"codes must be ({CODE_GRID}, {CODE_GRID}) whole numbers, not {index.shape} {index.dtype}")
-    if index.min() < least or index.max() >= CODES:
-        raise ValueError(f"codes lie in [{least}, {CODES}), not {index.min()} to {index.max()}")
+    if index.min() < least or index.max() >= end:
+        raise ValueError(f"codes lie in [{least}, {end}), not {index.min()} to {index.max()}")

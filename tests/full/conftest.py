@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, SD3Transformer2DModel
+from diffusers import AutoencoderKL, SD3Transformer2DModel, VQModel
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     CLIPTextConfig,
@@ -69,6 +69,15 @@ def save_stable(root: Path) -> None:
     ).save_pretrained(root / "vae")  # fmt: skip
 
 
+def save_vq(root: Path) -> None:
+    """A VQ-VAE as VQ-Diffusion's, 8 pixels a code."""
+    torch.manual_seed(0)
+    VQModel(
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, latent_channels=6, num_vq_embeddings=40, vq_embed_dim=6,
+    ).save_pretrained(root / "vqvae")  # fmt: skip
+
+
 TEMPLATE = (
     "{% for m in messages %}<|start_header_id|>{{ m['role'] }}<|end_header_id|>\n\n"
     "{% for c in m['content'] %}{% if c['type'] == 'image' %}<image>{% else %}\n{{ c['text'] }}{% endif %}{% endfor %}"
@@ -110,6 +119,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("hub")
     save_stable(root / "stable")
     save_llava(root / "llava")
+    save_vq(root / "vq")
     return root
 
 
@@ -118,7 +128,8 @@ def full(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Preset:
     """The preset `full`, with those in place of the real ones and nothing to be fetched."""
     plain = PRESETS["full"]
     pretrained = {
-        name: dataclasses.replace(s, folder=str(hub / "stable"), hub="") for name, s in plain.pretrained.items()
+        name: dataclasses.replace(s, folder=str(hub / ("vq" if name == "vq" else "stable")), hub="")
+        for name, s in plain.pretrained.items()
     }
     assert plain.language_model is not None
     llava = dataclasses.replace(plain.language_model, folder=str(hub / "llava"), hub="")

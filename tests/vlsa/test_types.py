@@ -160,7 +160,7 @@ def test_reports_of_a_reconstruction_are_checked(changes: dict[str, Any]) -> Non
         {"true": codes().astype(float)},
         {"true": codes()[:8]},
         {"errors": np.zeros((8, 8), np.float32)},
-        {"counts": np.zeros(8, int)},
+        {"counts": np.zeros((2, 8), int)},
         {"attention": np.zeros((64, 64), np.float32)},
         {"attention": np.zeros((65, 1, 64), np.float32)},
     ],

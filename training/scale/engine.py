@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from accelerate.state import AcceleratorState, PartialState
-from accelerate.utils import DistributedType, set_seed
+from accelerate.utils import DistributedDataParallelKwargs, DistributedType, set_seed
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
@@ -43,6 +43,7 @@ class Recipe(Protocol):
 
     name: str
     blocks: list[str]
+    unused: bool  # whether a step may leave parameters that learn without a gradient
 
     def model(self, accelerator: Accelerator, checkpointing: bool) -> nn.Module: ...
     def start(self, skip: int, part: int, parts: int) -> None: ...
@@ -85,6 +86,7 @@ def train(
     accelerator = Accelerator(
         mixed_precision=config.precision, cpu=not torch.cuda.is_available(),
         gradient_accumulation_steps=config.accumulate,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=recipe.unused)],
     )  # fmt: skip
     if shard:
         sharded_on_cpu(accelerator, recipe.blocks)

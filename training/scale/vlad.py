@@ -30,7 +30,7 @@ from pipelines.runtime import make_generator
 from pipelines.types import FULL, Box, Layout
 from pipelines.vlad.pipeline import VladPipeline
 from pipelines.vlad.slots import cover
-from pipelines.vlad.stable import ADAPTER, adapted, trained
+from pipelines.vlad.stable import ADAPTER, adapted, load_grown, trained
 from training.scale.engine import ScaleConfig, chosen, train
 from training.scale.streams import FORMS, Sample, samples
 
@@ -67,6 +67,7 @@ class VladRecipe:
 
     name = "vlad-full"
     blocks = ["JointTransformerBlock"]
+    unused = False
 
     def __init__(self, data: str, form: str, size: int, rank: int = 16, seed: int = 0, preset: str = "full") -> None:
         self.data, self.form, self.size, self.rank, self.seed = data, form, size, rank, seed
@@ -75,9 +76,8 @@ class VladRecipe:
 
     def model(self, accelerator: Accelerator, checkpointing: bool) -> nn.Module:
         """The grown transformer with LoRA; its own weights are frozen."""
-        with self.pipeline.cache.use("vlad.vfe") as (vfe,):
-            model: Any = adapted(vfe, self.rank)
-        self.pipeline.cache.evict("vlad.vfe")  # it is the optimiser's from here on
+        placement = self.pipeline.cache.placement
+        model: Any = adapted(load_grown(self.pipeline.preset, placement.dtype), self.rank)
         model.requires_grad_(False)
         for name, p in model.named_parameters():
             if trained(name):
