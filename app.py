@@ -75,12 +75,30 @@ def lent() -> bool:
 def backend(preset: str, language_bits: int = 16) -> Backend:
     """The backend of a preset; on ZeroGPU what computes borrows a GPU."""
     drawing, chatting = loaders(preset, language_bits)
-    shown: dict[str, Any] = {"how": DRAWING[preset], "says": get_preset(preset).says}
+    chosen = get_preset(preset)
+    shown: dict[str, Any] = {"how": DRAWING[preset], "says": chosen.says, "tile": chosen.tile}
     if not os.environ.get("SPACES_ZERO_GPU"):
         return Backend(drawing, device=device, load_vlsa=chatting, **shown)
     from pipelines.runtime import gpu_task
 
     return Backend(drawing, gpu=gpu_task(60), device=device, load_vlsa=chatting, **shown)
+
+
+def remote(preset: str, address: str) -> Backend:
+    """A backend whose pipelines are replicas of that preset behind Ray Serve; see `pipelines.serve`.
+
+    Raises:
+        NotServed: there is no such cluster, or nothing is served there.
+    """
+    from pipelines import serve
+
+    serve.begin(address)
+    drawing, chatting = serve.Remote(0), serve.Remote(1)
+    count, chosen = serve.replicas(), get_preset(preset)
+    return Backend(
+        lambda: drawing, device=lambda: f"{count} replicas of each pipeline behind Ray Serve.",
+        load_vlsa=lambda: chatting, how=DRAWING[preset], says=chosen.says, tile=chosen.tile, replicas=count,
+    )  # fmt: skip
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -97,6 +115,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         choices=(16, 4),
         default=16,
         help="of the language model of full; 4 needs bitsandbytes",
+    )
+    parser.add_argument(
+        "--replicas-at",
+        default=os.environ.get("RAY_ADDRESS"),
+        help="the Ray cluster whose replicas do the work, auto or HOST:PORT (default: RAY_ADDRESS; without it, here)",
     )
     args = parser.parse_args(argv)
     try:
@@ -129,7 +152,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folders below are removed
     folder = own_folder()
-    models = backend(args.preset, args.language_bits)
+    try:
+        here = backend(args.preset, args.language_bits) if not args.replicas_at else None
+        models = here or remote(args.preset, args.replicas_at)
+    except UserError as e:
+        raise SystemExit(str(e)) from e
     demo = build(models)
     if os.environ.get("SPACES_ZERO_GPU"):  # the weights are packed by the launch, and only this thread can place them
         models.load()

@@ -69,6 +69,7 @@ class Preset:
         pretrained: component -> source of what else is taken over rather than trained.
         precision: "float32", or "device" for the precision that `runtime.detect` chooses.
         latents: the component in whose latent space it denoises.
+        tile: pixels along one side of what VLSA's vision tower takes.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Preset:
     precision: Literal["float32", "device"] = "float32"
     base: str = ""
     latents: str = "vlad.autoencoder"
+    tile: int = 128
 
     @property
     def folder(self) -> Path:
@@ -199,6 +201,7 @@ PRESETS: dict[str, Preset] = {
         },
         precision="device",
         latents="vlad.vae",
+        tile=336,
     ),
 }
 

@@ -31,3 +31,7 @@ class NotTrained(UserError):
 
 class CheckpointMissing(UserError):
     """A checkpoint is absent, truncated or does not match its configuration."""
+
+
+class NotServed(UserError):
+    """No replica of a pipeline answers."""

@@ -25,7 +25,8 @@ from pipelines.vlad.prompt import Understanding, understand
 from pipelines.vlad.readback import ReadBack
 from pipelines.vlad.settings import MINI, Drawing
 from pipelines.vlsa import tiling
-from pipelines.vlsa.types import Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
+from pipelines.vlsa.settings import TOGETHER
+from pipelines.vlsa.types import TILE, Message, Pixels, Predicted, Rebuilt, Reply, Tokens, View
 from ui.lane import Lane
 from ui.presence import present
 
@@ -187,9 +188,11 @@ class Backend:
         lane: lets one request compute at a time, and answers together.
         how: settings of drawing and their limits.
         says: what visitors should know of the weights, in sentences.
+        tile: pixels along one side of what the image chat's vision tower takes.
+        replicas: how many of each pipeline there are, where they are not in this process; 0 = they are.
 
     Attributes:
-        answers: how many answers of the chat are computed at once.
+        answers: how many answers of the chat are computed at once. at_once: how many other requests are.
     """
 
     def __init__(
@@ -201,10 +204,16 @@ class Backend:
         lane: Lane | None = None,
         how: Drawing = MINI,
         says: Sequence[str] = (),
+        tile: int = TILE,
+        replicas: int = 0,
     ) -> None:
+        self.at_once, self.tile = max(replicas, 1), tile
+        if replicas and lane is None:
+            lane = Lane(together=replicas * (1 + TOGETHER), open=True)
         self.device, self.lane, self.how, self.says = device, lane or Lane(), how, says
         # a GPU is lent to one call, in a forked worker of its own, where no answer meets another one
-        self.answers = self.lane.together if gpu is None else 1
+        together = replicas * TOGETHER if replicas else self.lane.together
+        self.answers = together if gpu is None else 1
         self.drawing, self.chatting = Slot(load), Slot(load_vlsa)
         self._started = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -375,7 +384,7 @@ class Backend:
         Raises:
             BadImage: it cannot be read or used.
         """
-        return tiling.view(image)
+        return tiling.view(image, self.tile)
 
     def understand(self, prompt: str) -> Understanding:
         """Rule-based reading of the prompt.

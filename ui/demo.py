@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from ui import render, round_trip, theme, tools, vlad_tab, vlsa_chat, vlsa_tab
 from ui.backend import Backend
 from ui.guard import Guard
+from ui.handling import serve_at_once
 from ui.login import credentials
 from ui.sealing import seal
 
@@ -27,6 +28,7 @@ HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 
 def build(backend: Backend) -> gr.Blocks:
     """The whole page: tab 1 draws, tab 2 looks. They share the backend, the queue of the model and the panel below."""
+    serve_at_once(backend)
     handlers = vlad_tab.Handlers(backend)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True) as demo:
         gr.HTML(render.header(), js_on_load=theme.script("header.js") + theme.script("waiting.js"))

@@ -23,6 +23,11 @@ MAX_RANDOM = 10**6  # a seed that is short enough to write down
 Values = tuple[Any, ...]
 
 
+def serve_at_once(backend: Backend) -> None:
+    """Have as many events that compute served at once as the backend has pipelines; before the page is built."""
+    MODEL["concurrency_limit"] = backend.at_once
+
+
 def answers(backend: Backend) -> dict[str, Any]:
     """How many events that ask the chat model are served at once: as many as it answers together."""
     return {"concurrency_id": ANSWERS, "concurrency_limit": backend.answers}

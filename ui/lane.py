@@ -104,12 +104,15 @@ class Lane:
     Args:
         limit: seconds; None: VLAD_TIME_LIMIT from the environment, else LIMIT_S.
         left: seconds.
-        together: requests of one kind that hold the lane at once, at most.
+        together: requests of one kind that hold the lane at once, at most. open: True = all requests are of one kind,
+            where the work is done by others.
     """
 
-    def __init__(self, limit: float | None = None, left: float = LEFT_S, together: int = TOGETHER) -> None:
+    def __init__(
+        self, limit: float | None = None, left: float = LEFT_S, together: int = TOGETHER, open: bool = False
+    ) -> None:
         self.limit = time_limit() if limit is None else limit
-        self.left, self.together = left, together
+        self.left, self.together, self.open = left, together, open
         self._line: list[_Place] = []  # those in front work, see `_working`
 
     def gauges(self) -> Gauges:
@@ -120,7 +123,7 @@ class Lane:
 
     def full(self, kind: str = "") -> bool:
         """Whether a request of this kind would have to wait if it came now."""
-        line = [*self._line, _Place(kind)]
+        line = [*self._line, self._place(kind)]
         return self._working(line) < len(line)
 
     def result(self, work: Callable[[], Result], wanted: Callable[[], bool] = lambda: True) -> Result:
@@ -174,6 +177,9 @@ class Lane:
         finally:
             self._leave(place)
 
+    def _place(self, kind: str) -> _Place:
+        return _Place("any" if self.open else kind)
+
     def _working(self, line: Sequence[_Place]) -> int:
         """How many of a line work: the first one, and those of its kind right behind it."""
         same = takewhile(lambda place: place is line[0] or (place.kind and place.kind == line[0].kind), line)
@@ -185,7 +191,7 @@ class Lane:
         Raises:
             Blocked: the same requests kept the front for twice the limit. TakenBack: not `wanted` any more.
         """
-        place = _Place(kind)
+        place = self._place(kind)
         seen: list[_Place] = []  # the front when it changed last, and when that was
         since = time.monotonic()
         self._line.append(place)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM, LlavaNextForConditionalGeneration
 
-from pipelines.adapters import Adapters, Under
+from pipelines.models.adapters import Adapters, Under
 from pipelines.models.vlm import VisionLanguageModel, VisualWords
 
 

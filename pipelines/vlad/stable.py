@@ -11,9 +11,9 @@ from diffusers import AutoencoderKL, SD3Transformer2DModel
 from peft import LoraConfig, inject_adapter_in_model
 from transformers import CLIPTextModelWithProjection, T5EncoderModel
 
-from pipelines.adapters import Adapters, Under
 from pipelines.config import Preset
 from pipelines.errors import CheckpointMissing
+from pipelines.models.adapters import Adapters, Under
 from pipelines.models.stable import StableAutoencoder, StablePrompts
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.registry import (

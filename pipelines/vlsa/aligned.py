@@ -29,9 +29,7 @@ class AlignedVlsaPipeline(VlsaPipeline):
 
     def __init__(self, cache: ModelCache, preset: str = "full") -> None:
         super().__init__(cache, preset)
-        folder = self.preset.vlsa_folder
-        self.codes = int(read_json(folder / "words" / "config.json")["codes"])
-        self.tile = int(read_json(folder / "adapter" / "config.json")["tile"])
+        self.codes = int(read_json(self.preset.vlsa_folder / "words" / "config.json")["codes"])
 
     def speller(self, tokenizer: Any) -> Any:
         return tokenizer

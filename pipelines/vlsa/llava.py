@@ -10,8 +10,8 @@ import torch
 from diffusers import VQModel
 from peft import LoraConfig
 
-from pipelines.adapters import Under
 from pipelines.config import Preset
+from pipelines.models.adapters import Under
 from pipelines.models.llava import AlignedLlava, ClipTower, PlainLlava, causal
 from pipelines.models.vlm import VisualWords
 from pipelines.models.vq import PublicVQ

@@ -45,7 +45,6 @@ from pipelines.vlsa.types import (
     CELLS,
     CODE_GRID,
     CODES,
-    TILE,
     Finish,
     Message,
     Pixels,
@@ -81,7 +80,6 @@ class VlsaPipeline:
     turns = TURNS
     components = COMPONENTS
     model = "vlsa.vlm"  # which answers
-    tile = TILE
     latents = "vlad.autoencoder"  # in whose latent space it rebuilds
     shift = 1.0  # of the noise levels, see `pipelines.sampling.schedule`
     codes = CODES
@@ -114,7 +112,7 @@ class VlsaPipeline:
         Raises:
             BadImage: it cannot be read or is too large.
         """
-        return make_view(image, self.tile)
+        return make_view(image, self.preset.tile)
 
     # -- perception ----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from pipelines.vlsa.types import Pixels, Predicted, Rebuilt, Tokens, View
 
 TURNS = 8  # earlier questions that the model is shown
 COMPONENTS = ("language_tokenizer", "llava.plain")
-TILE = 336  # pixels along one side of what its vision tower takes
 REBUILD = (
     "Epigone is not trained for the preset full, so the image cannot be rebuilt from what the model keeps of it; the "
     "chat works, and the preset mini rebuilds."
@@ -31,7 +30,6 @@ class PlainVlsaPipeline(VlsaPipeline):
 
     turns = TURNS
     components = COMPONENTS
-    tile = TILE
     model = "llava.plain"
 
     @torch.inference_mode()

@@ -52,8 +52,8 @@ def tile_count(size: tuple[int, int], tile: int = TILE) -> int:
 def fitting(size: tuple[int, int], tile: int = TILE) -> tuple[int, int]:
     """The size at which an image of (width, height) pixels is looked at.
 
-    Longer side at least LEAST, or two small tiles, tiles at most MAX_TILES, shorter side at least THINNEST; proportions are kept but for
-    rounding and for that last bound.
+    Longer side at least LEAST, or two small tiles, tiles at most MAX_TILES, shorter side at least THINNEST; proportions
+    are kept but for rounding and for that last bound.
 
     Raises:
         ValueError: a side below 1.

@@ -133,6 +133,6 @@ def full(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Preset:
     }
     assert plain.language_model is not None
     llava = dataclasses.replace(plain.language_model, folder=str(hub / "llava"), hub="")
-    made = dataclasses.replace(plain, pretrained=pretrained, language_model=llava)
+    made = dataclasses.replace(plain, pretrained=pretrained, language_model=llava, tile=28)
     monkeypatch.setitem(PRESETS, "full", made)
     return made

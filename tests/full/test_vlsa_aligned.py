@@ -20,10 +20,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from pipelines import load_both, load_vlsa
-from pipelines.adapters import Adapters, Under
 from pipelines.config import PRESETS, Preset
 from pipelines.convert_vq import convert
 from pipelines.errors import CheckpointMissing
+from pipelines.models.adapters import Adapters, Under
 from pipelines.models.vq import PublicVQ
 from pipelines.registry import load_llava, load_processor, resolve
 from pipelines.vlad.stable import lora
@@ -132,7 +132,7 @@ def test_a_stage_trains_what_the_paper_says(recipe: Callable[..., VlsaRecipe], t
         "language": changed("adapter", adapter, "language_model"),
     }
     assert {n for n, is_changed in found.items() if is_changed} == set(STAGES[stage].learns)
-    assert json.loads((after / "adapter" / "config.json").read_text()) == {"rank": 2, "tile": 28}
+    assert json.loads((after / "adapter" / "config.json").read_text()) == {"rank": 2}
 
 
 def test_a_run_that_was_stopped_goes_on(recipe: Callable[..., VlsaRecipe], tmp_path: Path) -> None:
@@ -158,13 +158,10 @@ def test_conversations_are_taught_with_their_answers_alone(recipe: Callable[...,
     made = recipe(3)
     with made.cache.use("language_tokenizer") as (template,):
         ids, mine = template.taught([("What?", "A dog."), ("Codes at row 1, column 1.", [300, 301]), ("Why?", "So.")])
-        words = "".join(template._tokenizer.decode([i]) for i in ids if i < 300)
         answers = [i for i, m in zip(ids, mine, strict=True) if m]
         end = template.end[0]
         assert answers.count(end) == 3 and answers[answers.index(300) :][:3] == [300, 301, end]
-        assert (
-            template.decode([i for i in answers if i < 300]) == "\nA dog.\nSo.".replace("\n", "\n") or "A dog." in words
-        )
+        assert template.decode([i for i in answers if i < 300]) == "A dog.So."
         assert [m for i, m in zip(ids, mine, strict=True) if template._tokenizer.token_id("<image>") == i] == [False]
         short, _ = template.taught([("What?", "A dog."), ("Why?", "So.")], longest=len(ids) // 2)
         assert len(short) < len(ids) and short == ids[: len(short)]
@@ -212,6 +209,7 @@ def test_adapters_take_turns_on_one_base(vlsa: AlignedVlsaPipeline) -> None:
     first = said(plain, image)
     answers = [said(p, image) for p in (both, plain, both, plain)]
     assert answers[0] == answers[2] == said(vlsa, image) and answers[1] == answers[3] == first
+    assert answers[0] != first
     layout = vlad.plan("A sign with 'OPEN'", seed=0)
     before = vlad.generate(layout, steps=2, size=512).images[0]
     *_, rebuilt = both.reconstruct(both.view(image), steps=2)

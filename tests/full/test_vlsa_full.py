@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from pipelines import load_both, load_vlsa
-from pipelines.config import Preset
+from pipelines.config import PRESETS, Preset
 from pipelines.errors import BadSetting, NotTrained
 from pipelines.registry import load_llava, load_processor
 from pipelines.vlsa.plain import PlainVlsaPipeline
@@ -55,10 +55,10 @@ def test_it_answers_what_llava_next_answers(full: Preset, vlsa: PlainVlsaPipelin
     assert reply.tokens > 3 and reply.text == theirs.strip()
 
 
-def test_more_of_a_large_image_is_looked_at(vlsa: PlainVlsaPipeline) -> None:
+def test_an_image_is_cut_for_the_vision_tower(full: Preset, vlsa: PlainVlsaPipeline) -> None:
     large = Image.new("RGB", (3000, 1500), "red")
     view = vlsa.view(large)
-    assert view.tile == 336 and view.image.size == (1680, 840)
+    assert view.tile == full.tile == 28 and view.image.size == (140, 70) and PRESETS["mini"].tile == 128
     assert vlsa.encode(view) is vlsa.encode(vlsa.view(large))
 
 

@@ -314,12 +314,11 @@ class VlsaRecipe:
             (folder / name).mkdir(parents=True, exist_ok=True)
             made.save_config(folder / name)
             save_file({n: t.contiguous() for n, t in made.state_dict().items()}, folder / name / "model.safetensors")
-        facts: dict[str, dict[str, Any]] = {"adapter": {"tile": self._size[0]}, "denoiser": {}}
-        for name, more in facts.items():
+        for name, owners in ADAPTED.items():
             (folder / name).mkdir(exist_ok=True)
-            own = {outside(n): t.half() for n, t in whole.items() if owner(n) in ADAPTED[name]}
+            own = {outside(n): t.half() for n, t in whole.items() if owner(n) in owners}
             save_file(own, folder / name / stable.ADAPTER)
-            (folder / name / "config.json").write_text(json.dumps({"rank": self.rank, **more}) + "\n")
+            (folder / name / "config.json").write_text(json.dumps({"rank": self.rank}) + "\n")
 
 
 PLACES = {"perceiver": "perceiver.", "epigone": "epigone.", "preview": "preview.", "words": "vlm.words."}
