@@ -152,7 +152,9 @@ class ModelCache:
         entries = self._acquire(keys)
         try:
             yield self._seen(names, entries)
-        except torch.OutOfMemoryError as e:
+        except RuntimeError as e:
+            if not no_memory(e):
+                raise
             raise _out_of_memory(names) from e
         finally:
             self._release(entries)
@@ -212,11 +214,10 @@ class ModelCache:
         try:
             with self._books:
                 self._place(pinned)
-        except torch.OutOfMemoryError as e:
+        except BaseException as e:
             self._release(pinned)
-            raise _out_of_memory([name for name, _ in keys]) from e
-        except BaseException:
-            self._release(pinned)
+            if no_memory(e):
+                raise _out_of_memory([name for name, _ in keys]) from e
             raise
         return pinned
 
@@ -317,6 +318,11 @@ def _does_not_fit(name: str, need: int, used: int, limit: int) -> ModelDoesNotFi
         f"{name} needs {need / 1e6:,.1f} MB, but {used / 1e6:,.1f} of the {limit / 1e6:,.1f} MB allowed are in use; "
         "wait for the other request to end or raise the budget."
     )
+
+
+def no_memory(e: BaseException) -> bool:
+    """Whether a device, or this computer, had no room for a tensor."""
+    return isinstance(e, torch.OutOfMemoryError) or (isinstance(e, RuntimeError) and "can't allocate memory" in str(e))
 
 
 def _out_of_memory(names: Sequence[str]) -> ModelDoesNotFit:

@@ -14,6 +14,7 @@ from torch import nn
 
 from pipelines.cache import Loader, ModelCache, Placement, module_bytes
 from pipelines.errors import ModelDoesNotFit
+from pipelines.registry import Registry
 from pipelines.runtime import Runtime
 
 UNIT = 4 * 1000  # bytes of one layer below
@@ -103,6 +104,46 @@ def test_pins_are_given_back_when_the_block_fails() -> None:
     with pytest.raises(RuntimeError, match="inside"), cache.use("a"):
         raise RuntimeError("inside")
     assert cache.stats()[0].pins == 0
+
+
+def test_too_little_memory_is_one_sentence() -> None:
+    """For a tensor that no computer has room for, as for one that a GPU has none for."""
+    cache = cache_of(Counted("vae", "vfe"))
+    with pytest.raises(ModelDoesNotFit, match="ran out of memory at vae, vfe; ask for fewer or smaller pictures"):
+        with cache.use("vae", "vfe"):
+            torch.empty(1 << 60, dtype=torch.uint8)
+    with pytest.raises(ModelDoesNotFit, match="ran out of memory at vae"), cache.use("vae"):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), cache.use("vae") as (layer,):
+        layer(torch.zeros(1, 3))
+    assert [row.pins for row in cache.stats()] == [0, 0]
+
+
+class NoRoom(nn.Linear):
+    """Weights that do not fit where they are moved."""
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_a_component_that_the_device_has_no_room_for_is_one_sentence() -> None:
+    cache = ModelCache({"vfe": Loader(lambda dtype: NoRoom(4, 4), lambda: 64)}, Placement(device="meta"))
+    with pytest.raises(ModelDoesNotFit, match="The device ran out of memory at vfe"), cache.use("vfe"):
+        pass
+    assert [(row.pins, row.place) for row in cache.stats()] == [(0, "cpu")]
+
+
+def test_ways_of_seeing_a_component_share_it() -> None:
+    counted = Counted("base")
+    registry = Registry()
+    registry.register("base", counted.loaders["base"].build, UNIT)
+    registry.see("twice", "base", lambda base: (base, base))
+    registry.see("once", "base", lambda base: [base])
+    cache = ModelCache(registry)
+    with cache.use("twice", "once", "base") as (twice, once, base), cache.use("twice") as (again,):
+        assert twice[0] is once[0] is base and again is twice
+        assert [(row.name, row.pins) for row in cache.stats()] == [("base", 4)]
+    assert counted.built == {"base": 1} and "twice" in cache and cache.evict("once") and not cache.stats()
 
 
 def test_a_failed_build_leaves_nothing_behind() -> None:

@@ -15,6 +15,7 @@ REQUIREMENTS = (
     "requirements-models.txt",
     "requirements-test.txt",
     "requirements-scale.txt",
+    "requirements-serve.txt",
     "requirements-lmms.txt",
     "requirements-gpu.txt",
 )
