@@ -51,7 +51,7 @@ def told(preset: Preset, card: int) -> str:
     """The table for people; `card`: bytes of a GPU."""
     rows = [
         (n.name, n.source.hub or n.source.package, n.source.revision[:8], n.source.dtype, f"{n.nbytes / 1e9:.2f}",
-         n.source.licence + (" (gated)" if n.source.gated else ""), 
+         n.source.licence + (" (gated)" if n.source.gated else ""),
          "here" if n.here else n.source.made_by or "to fetch")
         for n in needs(preset)
     ]  # fmt: skip

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -136,3 +139,19 @@ def full(hub: Path, monkeypatch: pytest.MonkeyPatch) -> Preset:
     made = dataclasses.replace(plain, pretrained=pretrained, language_model=llava, tile=28)
     monkeypatch.setitem(PRESETS, "full", made)
     return made
+
+
+def launched(script: Path, processes: int, *args: object) -> None:
+    """A script in processes of its own, by torch's launcher."""
+    root = Path(__file__).resolve().parents[2]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc_per_node={processes}",
+        str(script),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([*command, *map(str, args)], env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -31,6 +29,8 @@ from training.scale import streams
 from training.scale.engine import train
 from training.scale.streams import FORMS, samples
 from training.scale.vlad import CONFIGS, VladRecipe, fitted
+
+from .conftest import launched
 
 WORDS = ("SALE", "OPEN", "HELLO", "MENU", "CAFE", "STOP", "NEWS", "LOVE")
 
@@ -239,6 +239,14 @@ def test_an_adapter_is_trained_and_drawn_with(
         load("full", "cpu").generate(layout, steps=1, size=512)
 
 
+def test_an_image_without_words_is_drawn_from_its_prompt(full: Preset, tmp_path: Path) -> None:
+    rows = [{"png": encoded(picture("OK")), "caption.txt": b"a sign", "ocr.txt": b"no word at all"}]
+    made = VladRecipe(str(write_tar(tmp_path / "bare.tar", rows)), "mario", 128, rank=2)
+    made.start(0, 0, 1)
+    batch = made.batch(2)
+    assert not batch.canvas.any() and not batch.cover.any() and not batch.elements.any() and batch.truth.any()
+
+
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(recipe: VladRecipe, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIGS["smoke"], steps=4, lr=0.01, ema=0.5, save_every=2)
     train(recipe, config, tmp_path / "whole")
@@ -269,21 +277,6 @@ train(VladRecipe(data, "mario", 128, rank=2), config, Path(out), shard == "shard
 """
 
 
-def launched(script: Path, processes: int, *args: object) -> None:
-    root = Path(__file__).resolve().parents[2]
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc_per_node={processes}",
-        str(script),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([*command, *map(str, args)], env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
-
-
 @pytest.mark.slow
 def test_two_processes_shards_and_accumulation_take_the_same_steps(hub: Path, shard: Path, tmp_path: Path) -> None:
     """One process, two by DDP, two by FSDP that stop and go on, one that accumulates: with the same global batch."""
@@ -303,6 +296,29 @@ def test_two_processes_shards_and_accumulation_take_the_same_steps(hub: Path, sh
         found = load_file(tmp_path / name / "vfe" / "adapter.safetensors")
         assert found.keys() == weights.keys() and all(torch.allclose(found[n], weights[n], atol=1e-4) for n in weights)
     shutil.rmtree(tmp_path / "fsdp" / "state")
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is None, reason="deepspeed is not installed")
+@pytest.mark.parametrize("stage", ["2", "3"])
+def test_deepspeed_takes_the_same_steps(
+    hub: Path, shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """In one process, which is what accelerate can do of it on a CPU; set as the launcher does it."""
+    script = tmp_path / "launch.py"
+    script.write_text(LAUNCH)
+    launched(script, 1, hub / "stable", shard, tmp_path / "one", 4, "whole", 1)
+    for name, value in {
+        "USE_DEEPSPEED": "true", "DEEPSPEED_ZERO_STAGE": stage, "GRADIENT_CLIPPING": "1.0", "MIXED_PRECISION": "no",
+        "DEEPSPEED_ZERO3_SAVE_16BIT_MODEL": "true", "DEEPSPEED_ZERO3_INIT": "false",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"ACCELERATE_{name}", value)
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    launched(script, 1, hub / "stable", shard, tmp_path / "deep", 2, "whole", 1)
+    launched(script, 1, hub / "stable", shard, tmp_path / "deep", 4, "whole", 1)
+    assert losses(tmp_path / "deep") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    a, b = (load_file(tmp_path / n / "vfe" / "adapter.safetensors") for n in ("one", "deep"))
+    close = 1e-4 if stage == "2" else 0.02  # of ZeRO-3 the last weights come, of the others their average
+    assert a.keys() == b.keys() and all(torch.allclose(a[n].float(), b[n].float(), atol=close) for n in a)
 
 
 @pytest.mark.parametrize("name", ["ddp", "fsdp", "zero2", "zero3"])

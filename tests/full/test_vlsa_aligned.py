@@ -34,6 +34,8 @@ from pipelines.vlsa.types import Message
 from training.scale.engine import train
 from training.scale.vlsa import ASKED, CONFIGS, STAGES, VlsaRecipe, owner
 
+from .conftest import launched
+
 SMALL = {"HEADS": 4, "RANK": 8, "HIDDEN": 16}
 
 
@@ -152,6 +154,38 @@ def test_accumulated_steps_are_those_of_one_batch(recipe: Callable[..., VlsaReci
     two = trained(recipe, tmp_path / "two", 1, steps=2, accumulate=2)
     rows = [(f / "log.csv").read_text().splitlines()[-1].split(",") for f in (one, two)]
     assert [float(x) for x in rows[0]] == pytest.approx([float(x) for x in rows[1]], rel=1e-4)
+
+
+LAUNCH = """
+import dataclasses, sys
+from pathlib import Path
+from pipelines.config import PRESETS
+hub, data, out, shard = Path(sys.argv[1]), *sys.argv[2:5]
+plain = PRESETS["full"]
+parts = {n: dataclasses.replace(s, folder=str(hub / ("vq" if n == "vq" else "stable")), hub="")
+         for n, s in plain.pretrained.items()}
+llava = dataclasses.replace(plain.language_model, folder=str(hub / "llava"), hub="")
+PRESETS["full"] = dataclasses.replace(plain, pretrained=parts, language_model=llava, tile=28)
+import torch
+import training.scale.vlsa as vlsa
+vlsa.HEADS, vlsa.RANK, vlsa.HIDDEN = 4, 8, 16
+config = dataclasses.replace(vlsa.CONFIGS["smoke"], lr=0.01, steps=3)
+torch.manual_seed(0)
+vlsa.train(vlsa.VlsaRecipe(3, data, rank=2, side=16), config, Path(out), shard == "shard")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_and_shards_take_the_same_steps(hub: Path, talks: str, tmp_path: Path) -> None:
+    """One process, two by DDP, two by FSDP: with the same global batch, in the stage in which everything learns."""
+    script = tmp_path / "launch.py"
+    script.write_text(LAUNCH)
+    for name, count, how in (("one", 1, "whole"), ("ddp", 2, "whole"), ("fsdp", 2, "shard")):
+        launched(script, count, hub, talks, tmp_path / name, how)
+    rows = {n: (tmp_path / n / "log.csv").read_text().splitlines()[1:] for n in ("one", "ddp", "fsdp")}
+    found = {n: [float(x) for line in lines for x in line.split(",")] for n, lines in rows.items()}
+    assert found["ddp"] == pytest.approx(found["one"], rel=2e-3)
+    assert found["fsdp"] == pytest.approx(found["one"], rel=2e-3)
 
 
 def test_conversations_are_taught_with_their_answers_alone(recipe: Callable[..., VlsaRecipe]) -> None:

@@ -9,6 +9,7 @@ is saved sharded where the engine shards, and a run goes on where it was.
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import DistributedDataParallelKwargs, DistributedType, set_seed
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from training.loop import Average, Log, RunConfig, _Counter, learning_rate, write_run
 
@@ -83,8 +85,9 @@ def train(
     Raises:
         ValueError: the batch cannot be divided.
     """
+    deep = os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() == "true"  # as accelerate's launcher says it
     accelerator = Accelerator(
-        mixed_precision=config.precision, cpu=not torch.cuda.is_available(),
+        mixed_precision=config.precision, cpu=not torch.cuda.is_available() and not deep,
         gradient_accumulation_steps=config.accumulate,
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=recipe.unused)],
     )  # fmt: skip
@@ -93,6 +96,11 @@ def train(
     whole = accelerator.num_processes * config.accumulate
     if config.batch % whole:
         raise ValueError(f"a batch of {config.batch} cannot be divided among {whole} passes")
+    if deep:
+        told = accelerator.state.deepspeed_plugin.deepspeed_config
+        told["train_micro_batch_size_per_gpu"] = config.batch // whole
+        told["gradient_accumulation_steps"] = config.accumulate
+        unset_hf_deepspeed_config()  # what is only asked is loaded whole by each process
     set_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
     model: Any = recipe.model(accelerator, config.checkpointing)
@@ -101,7 +109,12 @@ def train(
     counter = _Counter()
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: learning_rate(step, config))
     model, optimiser = accelerator.prepare(model, optimiser)
-    average = Average(accelerator.unwrap_model(model), config.ema) if config.ema else None
+    if deep:
+        unset_hf_deepspeed_config()  # which preparing has set again
+    dealt = deep and accelerator.state.deepspeed_plugin.zero_stage == 3
+    if dealt and config.ema:
+        print("ZeRO-3 deals the weights out between steps, so they are not averaged; ZeRO-2 and FSDP do both.")
+    average = Average(accelerator.unwrap_model(model), config.ema) if config.ema and not dealt else None
     accelerator.register_for_checkpointing(counter, schedule)
     state, log, last = out / "state", Log(out / "log.csv"), {}
     mine = state / f"average-{accelerator.process_index}.pt"  # of which a process has only its shards

@@ -94,8 +94,8 @@ class VladRecipe:
     def batch(self, size: int) -> Batch:
         taken = [next(self._stream) for _ in range(size)]
         pictures = [ImageOps.fit(s.image, (self.size, self.size), Image.Resampling.LANCZOS) for s in taken]
-        layouts = [fitted(s.layout, s.image.size) if s.layout else Layout(s.prompt, (), s.prompt) for s in taken]
-        drafts = [self.pipeline.canvas(x, self.size) if x.elements else None for x in layouts]
+        layouts = [fitted(s.layout, s.image.size) if s.layout else None for s in taken]
+        drafts = [self.pipeline.canvas(x, self.size) if x else None for x in layouts]
         with self.pipeline.cache.use("vlad.vae") as (vae,):
             device = next(vae.parameters()).device
             truth = vae.encode(to_batch(pictures).to(device))
@@ -103,17 +103,17 @@ class VladRecipe:
             canvas = torch.cat([blank if d is None else vae.encode(to_batch([d]).to(device)) for d in drafts])
         with self.pipeline.cache.use("vlad.prompts") as (encoder,):
             tokens, t = encoder([s.prompt for s in taken])
-        most = max(1, *(len(x.elements) for x in layouts))
+        most = max(1, *(len(x.elements) if x else 0 for x in layouts))
         elements, area = self.elements(layouts, most, truth)
         return Batch(truth, canvas, tokens.float(), t.float(), elements, area)
 
-    def elements(self, layouts: list[Layout], most: int, truth: Tensor) -> tuple[Tensor, Tensor]:
+    def elements(self, layouts: list[Layout | None], most: int, truth: Tensor) -> tuple[Tensor, Tensor]:
         """CCM's embeddings of the elements (B, most, d) and what their boxes cover (B, most, h, w)."""
-        found = [self.pipeline.local(x) for x in layouts]
         rows = truth.new_zeros(len(layouts), most, self.pipeline.width)
         area = truth.new_zeros(len(layouts), most, *truth.shape[2:])
-        for i, (layout, own) in enumerate(zip(layouts, found, strict=True)):
-            if len(own):
+        for i, layout in enumerate(layouts):
+            if layout is not None:
+                own = self.pipeline.local(layout)
                 rows[i, : len(own)] = own.to(rows)
                 area[i, : len(own)] = torch.from_numpy(cover(layout.elements, truth.shape[-1])).to(area)
         return rows, area

@@ -152,7 +152,8 @@ class AlignedModel(nn.Module):
             before = hidden[i, : len(asked[i])][:-1][asked[i][1:]]
             logits = self.vlm.logits(before)
             losses.append(nn.functional.cross_entropy(logits, ids[answers]))
-        return torch.stack(losses).mean()
+        # words for codes take part whether somebody asks for them or not: processes must agree on what has a gradient
+        return torch.stack(losses).mean() + 0.0 * self.vlm.words.inputs().sum()
 
 
 class VlsaRecipe:
