@@ -20,14 +20,17 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from pipelines import load_both, load_vlsa
+from pipelines.cache import ModelCache, Placement
 from pipelines.config import PRESETS, Preset
 from pipelines.convert_vq import convert
 from pipelines.errors import CheckpointMissing
 from pipelines.models.adapters import Adapters, Under
 from pipelines.models.vq import PublicVQ
-from pipelines.registry import load_llava, load_processor, resolve
+from pipelines.registry import Registry, load_llava, load_processor, resolve
+from pipelines.vlad.loaders import register
 from pipelines.vlad.stable import lora
 from pipelines.vlsa.aligned import AlignedVlsaPipeline
+from pipelines.vlsa.loaders import register as register_vlsa
 from pipelines.vlsa.pipeline import in_cells
 from pipelines.vlsa.plain import PlainVlsaPipeline
 from pipelines.vlsa.types import Message
@@ -330,3 +333,17 @@ def test_the_public_vq_vae_is_made_readable(full: Preset, hub: Path, tmp_path: P
     missing = dataclasses.replace(full.pretrained["vq"], folder="checkpoints/none")
     with pytest.raises(CheckpointMissing, match="run python -m pipelines.convert_vq once"):
         resolve(missing)
+
+
+def test_half_precision_is_where_it_should_be(vlsa: AlignedVlsaPipeline) -> None:
+    """What was published in half precision, as on a GPU; what was trained here in single."""
+    registry = register_vlsa(register(Registry(), vlsa.preset), vlsa.preset)
+    half = AlignedVlsaPipeline(ModelCache(registry, Placement(dtype=torch.bfloat16)))
+    image = pictures()[2]
+    assert isinstance(said(half, image), str)
+    *_, done = half.reconstruct(half.view(image), steps=2)
+    *_, last = half.predict(half.view(image))
+    assert done.psnr is not None and last.done and half.pixels(half.view(image)).predicted.shape == (4, 4, 3)
+    with half.cache.use("llava", "stable.transformer", "vlsa.perceiver", "vlsa.vq") as (llava, denoiser, merge, vq):
+        types = [next(m.parameters()).dtype for m in (llava.model, denoiser.denoiser, merge, vq)]
+    assert types == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
