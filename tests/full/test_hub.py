@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,12 +12,13 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, VQModel
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from pipelines import hub as hub_client
 from pipelines.config import PRESETS, Source
+from pipelines.convert_vq import fetched
 from pipelines.errors import CheckpointMissing
 from pipelines.hub import fetch
 from pipelines.registry import check_weights, load_pretrained, resolve
@@ -154,7 +157,7 @@ def test_damaged_copies_are_one_sentence(tmp_path: Path, hub: Path) -> None:
 
 
 def test_what_the_registry_says_of_the_hub_is_what_the_models_take() -> None:
-    """Bytes of Stable Diffusion 3's parts, from modules of their size that hold no weights."""
+    """Bytes of Stable Diffusion 3's parts and of the VQ-VAE, from modules of their size that hold no weights."""
     from diffusers import SD3Transformer2DModel
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
@@ -189,6 +192,14 @@ def test_what_the_registry_says_of_the_hub_is_what_the_models_take() -> None:
     for name, model in made.items():
         kept = [b for n, b in model.named_buffers() if n in model.state_dict()]
         assert told[name].nbytes == sum(2 * t.numel() for t in (*model.parameters(), *kept)), name
+    with torch.device("meta"):
+        vq = VQModel(
+            down_block_types=(*["DownEncoderBlock2D"] * 3, "AttnDownEncoderBlock2D"),
+            up_block_types=("AttnUpDecoderBlock2D", *["UpDecoderBlock2D"] * 3),
+            block_out_channels=(64, 128, 256, 512), layers_per_block=2, latent_channels=256, num_vq_embeddings=4096,
+            vq_embed_dim=128,
+        )  # fmt: skip
+    assert told["vq"].nbytes == sum(4 * t.numel() for t in vq.state_dict().values())
 
 
 def test_every_gated_or_large_source_tells_its_licence() -> None:
@@ -196,3 +207,15 @@ def test_every_gated_or_large_source_tells_its_licence() -> None:
         for told in filter(None, (preset.language_model, *preset.pretrained.values())):
             assert told.licence or told.package
     assert hub_client.SPARE > 0
+
+
+def test_the_file_that_is_made_readable_is_the_known_one(here: Here, hub: Path) -> None:
+    files = {"vqvae/diffusion_pytorch_model.bin": b"weights", "vqvae/config.json": b"{}"}
+    here.hub.add("a/b", COMMIT, files)
+    known = source(subfolder="vqvae", sha256=hashlib.sha256(b"weights").hexdigest())
+    weights, config = fetched(known)
+    assert weights.read_bytes() == b"weights" and config.read_bytes() == b"{}"
+    with pytest.raises(CheckpointMissing, match="damaged or another file"):
+        fetched(dataclasses.replace(known, sha256="0" * 64))
+    with pytest.raises(CheckpointMissing, match="is not on the hub"):
+        fetched(dataclasses.replace(known, hub="a/none"))
