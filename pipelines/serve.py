@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -32,7 +33,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 NAMES = ("vlad", "vlsa")  # of the applications
 TRIES = 4  # replicas that a request may meet
 PAUSE_S = 1.0  # before the next of them
-START_S = 600.0  # longest that a replica may load
+REACHED_S = 5.0  # longest that the address of a cluster may take to answer
 END = object()
 WAYS = ("plan", "draft", "read_back", "tokens", "pixels", "decode", "rows", "who")
 STREAMS = ("stream", "chat", "reconstruct", "predict")
@@ -121,18 +122,25 @@ def begin(address: str | None = None, **more: Any) -> None:
         raise NotServed("Replicas need Ray Serve; run pip install -r requirements-serve.txt.") from e
     if ray.is_initialized():
         return
+    nothing = NotServed(
+        f"There is no Ray cluster at {address or 'this machine'}; start python -m pipelines.serve first."
+    )
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():  # Ray itself would ask for half a minute, and then end the process
+        try:
+            socket.create_connection((host, int(port)), REACHED_S).close()
+        except OSError as e:
+            raise nothing from e
     where: dict[str, Any] = {"address": address} if address else {"_node_ip_address": "127.0.0.1"}
+    if not address:
+        where |= {"include_dashboard": False}
     variables = {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
     try:
-        if not address:
-            where |= {"include_dashboard": False}
         ray.init(
             **where, runtime_env={"env_vars": variables}, log_to_driver=False, logging_level=logging.ERROR, **more,
         )  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as e:
-        raise NotServed(
-            f"There is no Ray cluster at {address} ({type(e).__name__}); start one, or replicas with it."
-        ) from e
+        raise nothing from e
 
 
 def serve(
@@ -301,7 +309,9 @@ def main() -> None:
     p.add_argument("--language-bits", type=int, choices=(16, 4), default=16)
     args = p.parse_args()
     try:
-        begin(os.environ.get("RAY_ADDRESS"))
+        address = os.environ.get("RAY_ADDRESS")
+        room = {} if address else {"num_cpus": 2 * args.replicas * (args.threads or 1) + 1}  # more than there may be
+        begin(address, **room)
         serve(args.preset, args.replicas, args.threads, args.language_bits, gpus=args.gpus)
     except UserError as e:
         print(e, file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from pipelines import serve
+from pipelines.config import ROOT
 from pipelines.errors import BadPrompt, NotServed
 from pipelines.types import Layout
 from pipelines.vlsa.types import Message
@@ -194,6 +196,14 @@ def test_the_page_is_served_by_replicas(served: None) -> None:
     view = models.view(Image.new("RGB", (90, 60), "navy"))
     assert list(models.chat([Message("user", "What is it?", view)], {"max_tokens": 3}))[-1].done
     assert models.cache().stats()
+
+
+def test_where_no_cluster_is_it_is_one_sentence() -> None:
+    command = [sys.executable, "app.py", "--replicas-at", "127.0.0.1:1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and done.stderr.endswith(
+        "There is no Ray cluster at 127.0.0.1:1; start python -m pipelines.serve first.\n"
+    )
 
 
 def test_without_ray_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
