@@ -106,3 +106,9 @@ def test_both_pipelines_share_one_cache(full: Preset, picture: Image.Image) -> N
     answer(vlsa, Message("user", "What does it say?", vlsa.view(picture)), max_tokens=2)
     held = {row.name for row in vlad.cache.stats()}
     assert vlad.cache is vlsa.cache and {"stable.transformer", "vlad.vae", "vlad.prompts", "llava", "vlad.tlg"} <= held
+
+
+def test_the_page_cuts_images_as_the_preset_has_it(full: Preset, picture: Image.Image) -> None:
+    import app
+
+    assert app.backend("full").view(picture).tile == 28 and app.backend("mini").view(picture).tile == 128
