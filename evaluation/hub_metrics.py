@@ -15,18 +15,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
-from transformers import AutoProcessor, CLIPModel
+from transformers import CLIPModel
 
 from pipelines.config import Source
 from pipelines.errors import BadImage, BadSetting, UserError
-from pipelines.registry import resolve
+from pipelines.registry import load_pretrained, load_processor
 
 CLIP = Source(
     folder="checkpoints/clip-vit-large-patch14",
@@ -75,9 +75,7 @@ def clip_score(images: Sequence[Path], prompts: Sequence[str], source: Source = 
     if len(images) != len(prompts):
         raise BadSetting(f"{len(images)} pictures and {len(prompts)} prompts do not match; give one line for each.")
 
-    folder, kind, auto = resolve(source), cast(Any, CLIPModel), cast(Any, AutoProcessor)
-    model = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).to(device).eval()
-    processor = auto.from_pretrained(folder, local_files_only=True)
+    model, processor = load_pretrained(source, CLIPModel, torch.float32).to(device), load_processor(source)
     scores: list[float] = []
     for batch in batches(images):
         told = list(prompts[len(scores) : len(scores) + len(batch)])

@@ -35,8 +35,6 @@ TRIES = 4  # replicas that a request may meet
 PAUSE_S = 1.0  # before the next of them
 REACHED_S = 5.0  # longest that the address of a cluster may take to answer
 END = object()
-WAYS = ("plan", "draft", "read_back", "tokens", "pixels", "decode", "rows", "who")
-STREAMS = ("stream", "chat", "reconstruct", "predict")
 
 
 @dataclass(frozen=True)
@@ -72,14 +70,14 @@ class Replica:
         return getattr(self.pipeline, name)(*args, **how)
 
     async def once(self, name: str, args: tuple[Any, ...], how: dict[str, Any]) -> Any:
-        """The result of one of WAYS, or a Refusal."""
+        """What a method of the pipeline returns, or a Refusal; "rows" of its cache, and "who" this process is."""
         try:
             return await asyncio.to_thread(self._do, name, args, how)
         except UserError as e:
             return Refusal(e)
 
     async def reports(self, name: str, args: tuple[Any, ...], how: dict[str, Any]) -> AsyncGenerator[Any, None]:
-        """The reports of one of STREAMS; a Refusal is the last one."""
+        """What a generator of the pipeline yields; a Refusal is the last one."""
         stream = getattr(self.pipeline, name)(*args, **how)
         step: asyncio.Future[Any] | None = None
         try:
@@ -193,7 +191,7 @@ class Remote:
             self._handle = ray_serve.get_app_handle(NAMES[which])
         except (RayServeException, ValueError) as e:
             raise NotServed(f"No replica of {NAMES[which]} is served; start python -m pipelines.serve first.") from e
-        self.cache = self
+        self.cache = self  # the page asks it for `stats`
 
     def stats(self) -> list[Any]:
         """What the cache of one replica holds; nothing while none answers."""
@@ -263,7 +261,7 @@ class Remote:
 
 
 def replicas() -> int:
-    """How many replicas of each pipeline are wanted, at least 1."""
+    """How many replicas of a pipeline there are, at least 1."""
     from ray import serve as ray_serve
 
     found = ray_serve.status().applications

@@ -256,7 +256,8 @@ def image_notes(view: View | None) -> str:
     width, height = view.image.size
     more_right, more_below = view.padded.width - width, view.padded.height - height
     sizes = f"{width:,} × {height:,} pixels"
-    tiles = f"Looked at in {view.count} tile{'s' if view.count > 1 else ''} of 128 × 128 pixels and one overview."
+    of = f"of {view.tile} × {view.tile} pixels and one overview"
+    tiles = f"Looked at in {view.count} tile{'s' if view.count > 1 else ''} {of}."
     where = [f"{n} pixels {side}" for n, side in ((more_right, "on the right"), (more_below, "below")) if n]
     padded = [f"Filled up with the colour of its edge: {' and '.join(where)}."] if where else []
     lines = [*(view.notes or (NO_NOTES,)), *padded, tiles]

@@ -443,3 +443,18 @@ def test_an_image_that_arrives_is_not_taken_away_by_the_one_that_left() -> None:
     assert photo in events["upload"].outputs and photo not in events["clear"].outputs
     served = {(events[name].concurrency_id, events[name].concurrency_limit) for name in ("upload", "clear")}
     assert served == {("look", 1)}
+
+
+def test_as_many_requests_are_served_at_once_as_there_are_replicas() -> None:
+    for replicas, at_once, answers in ((3, 3, 3 * TOGETHER), (0, 1, TOGETHER)):  # and none of it is left behind
+        demo = build(Backend(refuse, load_vlsa=refuse, replicas=replicas))
+        limits = {(f.concurrency_id, f.concurrency_limit) for f in demo.fns.values()}
+        assert {most for name, most in limits if name == "model"} == {at_once}
+        assert {most for name, most in limits if name == "answers"} == {answers}
+
+
+def test_notes_tell_the_size_of_the_tiles(tmp_path: Path) -> None:
+    chat = Chat(Backend(refuse, tile=336))
+    Image.new("RGB", (700, 300), "navy").save(tmp_path / "a.png")
+    _, _, notes, _ = chat.look(str(tmp_path / "a.png"), Conversation(), None)
+    assert "3 tiles of 336 × 336 pixels" in notes

@@ -17,8 +17,9 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from peft import inject_adapter_in_model
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoConfig
 
 from pipelines import build_cache
 from pipelines.cache import ModelCache
@@ -37,7 +39,7 @@ from pipelines.models.llava import AlignedLlava, ClipTower, causal
 from pipelines.models.perceiver import SAPerceiver
 from pipelines.models.vfe import add_noise
 from pipelines.models.vlm import VisualWords, behind
-from pipelines.registry import load_llava, load_processor, read_safetensors
+from pipelines.registry import load_llava, load_processor, read_safetensors, resolve
 from pipelines.vlad import stable
 from pipelines.vlad.loaders import load_part
 from pipelines.vlsa.cognition import Requests, cell_colours
@@ -177,6 +179,7 @@ class VlsaRecipe:
         self.rank, self.side, self.seed, self.preset = rank, side, seed, get_preset(preset)
         self.cache: ModelCache = build_cache(preset, "cuda" if torch.cuda.is_available() else "cpu")
         self._stream: Iterator[Sample] = iter(())
+        self._size = 0, 0  # pixels and tokens along one side of what the vision tower takes
         self._initial: dict[str, Tensor] = {}
         self._configs: dict[str, dict[str, Any]] = {}
 
@@ -209,7 +212,7 @@ class VlsaRecipe:
             p.requires_grad_(name in learned)
             if name in learned:
                 p.data = p.data.float()  # half precision is too coarse for small steps
-        self._initial = {n: p.detach().float().cpu().clone() for n, p in model.named_parameters() if shared(n)}
+        self._initial = {n: p.detach().float().cpu().clone() for n, p in model.named_parameters() if owner(n)}
         if checkpointing:
             how = {"gradient_checkpointing_kwargs": {"use_reentrant": False}}
             vlm.decoder.gradient_checkpointing_enable(**how)
@@ -279,19 +282,12 @@ class VlsaRecipe:
         with self.cache.use("language_tokenizer") as (template,):
             return template.taught(turns, LONGEST)
 
-    @property
+    @cached_property
     def vocabulary(self) -> int:
         """Words of the language model; codes and colours follow."""
-        source = self.preset.language_model
+        source, auto = self.preset.language_model, cast(Any, AutoConfig)
         assert source is not None
-        if not hasattr(self, "_vocabulary"):
-            from transformers import AutoConfig
-
-            from pipelines.registry import resolve
-
-            auto: Any = AutoConfig
-            self._vocabulary = auto.from_pretrained(resolve(source), local_files_only=True).text_config.vocab_size
-        return int(self._vocabulary)
+        return int(auto.from_pretrained(resolve(source), local_files_only=True).text_config.vocab_size)
 
     def loss(self, model: Any, batch: Batch, seeds: list[int]) -> tuple[Tensor, dict[str, float]]:
         """The sum of the losses, and each of them."""
@@ -337,11 +333,6 @@ def owner(name: str) -> str:
     if "lora_" in name:
         return "vision" if name.startswith("tower.") else "language"
     return ""
-
-
-def shared(name: str) -> bool:
-    """Whether a parameter is written."""
-    return bool(owner(name))
 
 
 def outside(name: str) -> str:
