@@ -144,7 +144,8 @@ def picture_table(summary: dict[str, Any]) -> str:
     ceiling = objects.get("ceiling", {})
     known = f"{objects.get('crops', 0)} crops, {objects.get('classes', 0)} classes"
     limit = f"{known}; classifier on real composites {number(ceiling.get('top1'))}"
-    truths = summary.get("retrieval_of_truths", {})
+    truths, every = summary.get("retrieval_of_truths", {}), summary.get("retrieval_of_all_truths", {})
+    among = f"among {every.get('prompts')}, chance {number(every.get('chance'))}"
     rows = [
         ["text read in its box, exact", in_box["exact"], f"{in_box['boxes']} boxes, case ignored"],
         ["the same, edge punctuation stripped", in_box["exact_normalised"], ""],
@@ -155,6 +156,7 @@ def picture_table(summary: dict[str, Any]) -> str:
         ["objects recognised, top-5", objects.get("top5"), f"real composites {number(ceiling.get('top5'))}"],
         ["retrieval@1", retrieval.get("at_1"), retrieval.get("note") or f"chance {number(retrieval['chance'])}"],
         ["retrieval@1 of held-out truths", truths.get("at_1"), truths.get("note", "what the encoder reaches")],
+        ["the same among all truths", every.get("at_1"), every.get("note", among)],
     ]
     return table(("Pictures", "Figure", "Note"), rows)
 

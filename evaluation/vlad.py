@@ -460,6 +460,7 @@ def evaluate(
         if variant.key == FULL.key:
             found["objects"] = objects(evaluation, records, pictures, seed)
             found["retrieval_of_truths"] = reference.retrieval(pipe, len(prompts)) if reference else absent
+            found["retrieval_of_all_truths"] = reference.retrieval(pipe, truths) if reference else absent
             found["ocr_of_truths"] = reference.ocr(evaluation.reader, len(prompts)) if reference else absent
             summary = found
     summary["ocr"] = {"engine": evaluation.reader.name, **summary["ocr"]}

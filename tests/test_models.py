@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pipelines.models.autoencoder import Autoencoder
-from pipelines.models.encoder import CCM, VisionEncoder, alignment_loss, objective, pooled
+from pipelines.models.encoder import CCM, VisionEncoder, alignment_loss, objective, pooled, spelled
+from pipelines.models.reader import CLASSES, LETTERS, letter_counts
 from pipelines.models.sketch import SketchHead, sketch_loss, sketch_pictures
 from pipelines.models.tlg import TextLayoutGenerator, layout_loss, sample_layout
 from pipelines.models.vfe import VisualFeatureEnhancer, add_noise, diffusion_loss
@@ -46,6 +47,34 @@ def test_ccm_composes_both_levels_and_falls_back_to_the_global_one() -> None:
     alone, t_alone = ccm(t_g, t_i, kinds, none)
     assert alone[:, 1:].abs().max() == 0 and not torch.allclose(t, t_alone)
     assert torch.allclose(t_alone, ccm(t_g, torch.randn(2, 3, 16), kinds, none)[1], atol=1e-5)
+
+
+def test_letters_are_counted_in_texts_and_stand_beside_the_aligned_embedding() -> None:
+    counts = letter_counts(["Aa a", "café!"])
+    told = {c: int(n) for c, n in zip([*LETTERS, "other"], counts, strict=True) if n}
+    assert told == {"A": 1, "a": 3, "c": 1, "f": 1, "!": 1, "other": 1}
+    assert not letter_counts([]).any() and len(letter_counts([""])) == CLASSES - 1
+
+    one = torch.randn(1, 8)
+    cosine = torch.nn.functional.cosine_similarity
+    letters = torch.stack([letter_counts([w]) for w in ("PIZZA", "PIZZA", "TACOS")])
+    same, right, wrong = spelled(one.expand(3, 8), letters)
+    assert torch.allclose(cosine(same, right, dim=0), torch.ones(()))
+    assert float(cosine(same, wrong, dim=0)) < 0.95
+    assert torch.allclose(spelled(3 * one, None), one / one.norm())  # its length says nothing
+
+
+def test_a_vision_encoder_with_a_reader_counts_letters_at_most_at_twice_its_side() -> None:
+    plain = VisionEncoder(image_size=32, width=32, layers=1, heads=2, out=16)
+    made = VisionEncoder(image_size=32, width=32, layers=1, heads=2, out=16, reader=16, alphabet=CLASSES)
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    assert plain.letter_counts(x) is None
+    with torch.no_grad():
+        counts = made.letter_counts(x)
+        larger = made.letter_counts(x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    assert counts is not None and counts.shape == (2, CLASSES - 1) and bool((counts >= 0).all())
+    torch.testing.assert_close(counts, larger)
+    assert made(x).shape == (2, 16)
 
 
 def test_alignment_loss_is_log_n_by_chance_and_falls_for_true_pairs() -> None:

@@ -127,18 +127,60 @@ def draw_sigma(n: int, generator: torch.Generator) -> Tensor:
     return torch.where(torch.rand(n, generator=generator) < 0.6, low, high)
 
 
+def deepened(trained: VisualFeatureEnhancer, layers: int) -> VisualFeatureEnhancer:
+    """A trained denoiser with more layers, which changes nothing before they learn: the gates of those that are put in
+    before its last one are zero.
+
+    Raises:
+        ValueError: fewer layers than it has.
+    """
+    had = trained.config.layers
+    if layers < had:
+        raise ValueError(f"The trained denoiser has {had} layers; ask for as many or more.")
+    made = VisualFeatureEnhancer(**{**_arguments(trained), "layers": layers})
+    state = {}
+    for name, value in trained.state_dict().items():
+        last = f"transformer_blocks.{had - 1}."
+        state[name.replace(last, f"transformer_blocks.{layers - 1}.")] = value
+    made.load_state_dict(state, strict=False)
+    for block in list(made.denoiser.transformer_blocks)[had - 1 : layers - 1]:
+        for norm in (block.norm1, block.norm1_context):
+            nn.init.zeros_(norm.linear.weight)
+            nn.init.zeros_(norm.linear.bias)
+    return made.train().requires_grad_(True)
+
+
+def _arguments(model: VisualFeatureEnhancer) -> dict[str, Any]:
+    return {k: v for k, v in model.config.items() if not k.startswith("_")}
+
+
 class EnhancerStage:
-    """Held out: the test split, sampled from the canvas noised to 0.5 in 4 steps."""
+    """Held out: the test split, sampled from the canvas noised to 0.5 in 4 steps.
+
+    Args:
+        start: a trained denoiser that is gone on with, with as many layers as `sizes` says; None = a fresh one.
+    """
 
     name = "vfe"
 
-    def __init__(self, train: Latents, test: Latents, test_images: np.ndarray, decoder: Any, **sizes: int) -> None:
+    def __init__(
+        self,
+        train: Latents,
+        test: Latents,
+        test_images: np.ndarray,
+        decoder: Any,
+        start: VisualFeatureEnhancer | None = None,
+        **sizes: int,
+    ) -> None:
+        self.start = start
         self.train, self.test, self.decoder, self.sizes = train, test, decoder, sizes
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.images = from_uint8(test_images)
         self.decoder.to(self.device)
 
     def modules(self) -> nn.Module:
+        if self.start is not None:
+            return deepened(self.start, self.sizes.get("layers", self.start.config.layers)).to(self.device)
         context, channels = self.train.t.shape[1], self.train.truth.shape[1]
         return VisualFeatureEnhancer(latent=channels, context=context, **self.sizes).to(self.device)
 
@@ -188,6 +230,8 @@ def main() -> None:
     p.add_argument("--assets", type=Path)
     p.add_argument("--limit", type=int, help="use only so many posters")
     p.add_argument("--workers", type=int, default=1, help="processes that draw canvases")
+    p.add_argument("--start", type=Path, help="folder of a trained denoiser that is gone on with")
+    p.add_argument("--layers", type=int, help="of the denoiser; with --start, at least as many as it has")
     args = p.parse_args()
     fonts = training_fonts(args.assets)
     test = load_posters(args.held_out, fonts, 32)
@@ -200,7 +244,9 @@ def main() -> None:
         latents.append(Latents(**torch.load(cached, mmap=True)))
     small = {"layers": 1, "heads": 2, "head_dim": 16} if args.config == "smoke" else {}
     decoder = load_part("autoencoder", args.weights)
-    stage = EnhancerStage(latents[0], latents[1], test.images[:32], decoder, **small)
+    start = load_part("vfe", args.start.parent) if args.start else None
+    sizes = small | ({"layers": args.layers} if args.layers else {})
+    stage = EnhancerStage(latents[0], latents[1], test.images[:32], decoder, start, **sizes)
     fit(stage, chosen(CONFIGS, args), args.out)
 
 

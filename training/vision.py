@@ -3,7 +3,7 @@
 `python -m training.vision --posters DIR ... --out DIR`. Stage 3 spends its time in the text encoder; with the composed
 tokens locked (after LiT, arXiv 2111.07991) they are computed once, and the same minutes show the tower ten times the
 pictures in batches three times as large. The layout generator and the denoiser read the tokens and t, which stay, so no
-other part has to be trained again.
+other part has to be trained again. Where the tower comes from VLSA its letter reader stays beside it as it is.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from pipelines.config import MINILM
 from pipelines.images import from_uint8
-from pipelines.models.encoder import CCM, VisionEncoder, alignment_loss
+from pipelines.models.encoder import CCM, VisionEncoder, alignment_loss, spelled
+from pipelines.models.reader import letter_counts
 from pipelines.registry import load_tokenizer
+from pipelines.types import Layout
 from pipelines.vlad.loaders import load_encoder, load_part, part_config
 from pipelines.vlad.text import embed_phrases, tokens_of
 from training.align import ALONE
@@ -50,6 +52,8 @@ class Aligned(nn.Module):
         self.vision, self.ccm = vision, ccm.train()
         for name, p in ccm.named_parameters():
             p.requires_grad_(name.startswith(("reading.", "project.")))
+        if vision.config.reader:
+            vision.letters.requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(0.05)))
 
 
@@ -90,6 +94,9 @@ class VisionStage:
         count = min(256, len(test))
         self.test = Composed(texts.of(test, test.prompts)[:count], test.mask[:count])
         self.test_images = torch.from_numpy(reduced(test.images[:count], side))
+        self.whole = torch.from_numpy(np.array(test.images[:count]))
+        self.asked = torch.stack([letter_counts(texts_of(layout)) for layout in test.layouts[:count]])
+        self.read: Tensor | None = None
 
     def modules(self) -> Aligned:
         ccm = gathering(self.weights)
@@ -122,14 +129,22 @@ class VisionStage:
         images = [from_uint8(part).to(self.device) for part in self.test_images.split(64)]
         v = nn.functional.normalize(torch.cat([model.vision(x).float() for x in images]), dim=-1)
         t = model.ccm.aligned(self.test.tokens.to(self.device), self.test.keep.to(self.device)).float()
-        cosine = nn.functional.normalize(t, dim=-1) @ v.T
-        at = torch.arange(len(t), device=t.device)
-        to_image, to_text = (float((cosine.argmax(axis) == at).float().mean()) for axis in (1, 0))
-        return {
+        to_image, to_text = retrieved(t, v)
+        found = {
             "held_out_retrieval_at_1": to_image,
             "held_out_retrieval_of_prompts_at_1": to_text,
             "held_out_align": float(alignment_loss(t, v, 0.05)),
             "chance": 1 / len(t),
+        }
+        if not (model.vision.config.reader and model.vision.config.alphabet):
+            return found
+        if self.read is None:  # the reader does not learn here
+            parts = [model.vision.letter_counts(from_uint8(x).to(self.device)) for x in self.whole.split(16)]
+            self.read = torch.cat(parts).float()
+        to_image, to_text = retrieved(spelled(t, self.asked.to(self.device)), spelled(v, self.read))
+        return found | {
+            "held_out_spelled_retrieval_at_1": to_image,
+            "held_out_spelled_retrieval_of_prompts_at_1": to_text,
         }
 
     def save(self, model: Any, folder: Path) -> None:
@@ -193,6 +208,19 @@ class Texts:
         return tokens
 
 
+def retrieved(t: Tensor, v: Tensor) -> tuple[float, float]:
+    """Share of N texts (N, d) whose nearest picture (N, d) is their own, and of pictures whose nearest text is."""
+    cosine = nn.functional.normalize(t, dim=-1) @ nn.functional.normalize(v, dim=-1).T
+    at = torch.arange(len(t), device=t.device)
+    to_image, to_text = (float((cosine.argmax(axis) == at).float().mean()) for axis in (1, 0))
+    return to_image, to_text
+
+
+def texts_of(layout: Layout) -> list[str]:
+    """What a layout writes."""
+    return [e.text for e in layout.elements if e.kind == "text"]
+
+
 def said(posters: Posters) -> dict[str, list[str]]:
     """The texts of a poster, by the names of SORTS."""
     return dict(zip(SORTS, (posters.prompts, posters.captions), strict=True))
@@ -211,12 +239,8 @@ def gathering(weights: Path) -> CCM:
 
 
 def started(folder: Path) -> VisionEncoder:
-    """A tower with the weights of a trained one, without the letter reader that VLSA's has beside it."""
-    config = part_config(folder)
-    kept = VisionEncoder(**{k: v for k, v in config.items() if k not in ("reader", "alphabet")})
-    trained = load_part("vision", folder.parent).state_dict()
-    kept.load_state_dict({n: w for n, w in trained.items() if not n.startswith("letters.")})
-    return kept.train()
+    """A trained tower, with its letter reader where it has one."""
+    return load_part("vision", folder.parent).requires_grad_(True).train()
 
 
 def reduced(images: np.ndarray, side: int) -> np.ndarray:

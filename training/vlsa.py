@@ -28,7 +28,7 @@ from pipelines.config import get_preset
 from pipelines.images import to_uint8
 from pipelines.models.epigone import cell_cover, reconstruction_loss
 from pipelines.models.perceiver import encode_views
-from pipelines.models.reader import EMPTY, STRIPS
+from pipelines.models.reader import CLASSES, EMPTY, LETTERS, STRIPS
 from pipelines.models.vfe import add_noise
 from pipelines.models.vlm import SHARPNESS, SORTS, TELLING, VisionLanguageModel, VisualWords
 from pipelines.registry import load_language_tokenizer, read_safetensors
@@ -39,7 +39,7 @@ from pipelines.vlsa.cognition import Requests, cell_colours, colours_of
 from pipelines.vlsa.loaders import WEIGHTS as STORED
 from pipelines.vlsa.loaders import fresh_parts, language_model, load_part, with_lora
 from pipelines.vlsa.quality import ssim
-from pipelines.vlsa.spelling import CLASSES, LETTERS, Speller
+from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS, CODES
 from training.autoencoder import psnr
 from training.checkpoints import save_part, save_tensors

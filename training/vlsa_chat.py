@@ -66,7 +66,8 @@ class ChatStage:
         cognition: chance of each of the two requests in a conversation. length: most tokens of one. kinds: the only
         ones that are asked; None = all. rows: of cells that are asked for. rates: see
         `training.loop.parameter_groups`. named: True = visual words get names, which count `boost` times. sizes: of
-        tiny models (tests). seed: of the batches. half: the language model in bfloat16.
+        tiny models (tests). seed: of the batches. half: the language model in bfloat16. rank: of a LoRA that begins
+        anew; None = the run's goes on.
     """
 
     name = "vlsa-chat"
@@ -76,7 +77,7 @@ class ChatStage:
         cognition: float = 0.5, kinds: Sequence[str] | None = None, rows: int = 0,
         language: Path | None = None, rates: dict[str, float] | None = None, named: bool = False,
         boost: float | None = None, sizes: dict[str, dict[str, Any]] | None = None, compile_layers: bool = False,
-        seed: int = 0, half: bool = True,
+        seed: int = 0, half: bool = True, rank: int | None = None,
     ) -> None:  # fmt: skip
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
         self.sizes, self.compile_layers, self.rates = sizes or {}, compile_layers, rates or {}
@@ -84,8 +85,10 @@ class ChatStage:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.state = state_of(run)
         spoken = state_of(language) if language else self.state
-        self.lora = spoken["lora"] if spoken["layers"] is None else {}  # the small decoder's belongs to other inputs
-        self.rank = json.loads(((language or run) / "lora" / "config.json").read_text())["rank"]
+        own = json.loads(((language or run) / "lora" / "config.json").read_text())["rank"]
+        self.rank = rank or own
+        keeps = spoken["layers"] is None and rank is None  # the small decoder's belongs to other inputs
+        self.lora = spoken["lora"] if keeps else {}
         source = get_preset("mini").language_model
         assert source is not None
         tokenizer = load_language_tokenizer(source)
@@ -203,6 +206,7 @@ def main() -> None:
         "--boost", type=float, help="how much a visual word is what it is called, where it is put into words"
     )
     p.add_argument("--compile", action="store_true", help="compile the language model's layers")
+    p.add_argument("--rank", type=int, help="begin a LoRA of this rank anew, to compare ranks")
     args = p.parse_args()
     by = args.embedded or args.earlier
     config = chosen(CONFIGS, args)
@@ -212,7 +216,7 @@ def main() -> None:
         args.length, args.cognition, args.kinds, args.rows,
         args.language, {"lora_B": args.gain}, args.names, args.boost,
         SMOKE_SIZES if args.config == "smoke" else None, args.compile,
-        config.seed, config.precision == "bf16",
+        config.seed, config.precision == "bf16", args.rank,
     )  # fmt: skip
     fit(stage, config, args.out)
 

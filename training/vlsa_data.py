@@ -20,11 +20,12 @@ import numpy as np
 
 from pipelines.colours import COLOURS, name_of, to_rgb
 from pipelines.config import get_preset
+from pipelines.models.reader import CLASSES, LETTERS
 from pipelines.registry import load_language_tokenizer
 from pipelines.types import Element, Layout
 from pipelines.vlad.fonts import FontBook
 from pipelines.vlad.lettering import fit_text
-from pipelines.vlsa.spelling import CLASSES, LETTERS, Speller
+from pipelines.vlsa.spelling import Speller
 from training.data.assets import Assets
 from training.data.question_facts import Facts, object_colour, surface
 from training.data.questions import KINDS, Exchange, converse, photo

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.images import from_uint8
-from pipelines.models.reader import EMPTY, LetterReader, chances
+from pipelines.models.reader import CLASSES, EMPTY, LETTERS, LetterReader, chances
 from pipelines.models.reading import reading_order
-from pipelines.vlsa.spelling import CLASSES, LETTERS
 from pipelines.vlsa.types import TILE
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa import letter_loss

@@ -2,9 +2,11 @@
 
     python -m training.vlsa_rows --prepare --posters DIR --features FEATURES
     python -m training.vlsa_rows --row N --posters DIR --features FEATURES --out runs/variants/seed-S/rowN --seed S
+    python -m training.vlsa_rows --row 6 --side 4 --posters DIR --features FEATURES --out runs/lengths/16
 
 What the encoder sees of each picture is computed once, since it does not learn here; SA-Perceiver and all behind it
-begin anew. A small decoder stands in place of the language model, so that fifteen trainings fit.
+begin anew. A small decoder stands in place of the language model, so that fifteen trainings fit. `--side` compares
+lengths l of V in the same way.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from pipelines.models.perceiver import encode_views
+from pipelines.models.perceiver import SAPerceiver, encode_views
 from pipelines.vlsa.loaders import load_part
 from training.loop import RunConfig, chosen, fit, parser
 from training.vlsa import SMOKE_SIZES, Shape, VlsaStage
@@ -68,18 +73,64 @@ class Features:
                 files[part][rows] = seen.half().numpy()
 
 
+class Shorter(nn.Module):
+    """SA-Perceiver with l = side^2 visual tokens: the snapshot's tokens are averaged over blocks of cells, and one
+    linear map tells each cell of a block from the block's token, so what reads V stays as it is.
+
+    Args:
+        whole: its sizes. side: of the grid of tokens, a divisor of the cells.
+
+    Raises:
+        ValueError: not a divisor.
+    """
+
+    def __init__(self, whole: SAPerceiver, side: int) -> None:
+        super().__init__()
+        cells, width = whole.config.cells, whole.config.width
+        if cells % side:
+            raise ValueError(f"A grid of {cells} cells has no blocks for {side} tokens a side; choose a divisor.")
+        self.config, self.block = whole.config, cells // side
+        self.perceiver = SAPerceiver(**{**dict(whole.config), "cells": side})
+        self.cells = nn.Linear(width, self.block**2 * width)
+
+    def forward(self, v_lo: Tensor, v_hi: Tensor, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `SAPerceiver.forward`, V for all cells; the weights are those of the l tokens."""
+        grid = v_lo.movedim(1, -1).unflatten(-1, (self.config.cells, self.config.cells))
+        lo = F.avg_pool2d(grid, self.block).flatten(2).movedim(-1, 1)
+        v, p, weights = self.perceiver(lo, v_hi, centres / self.block)
+        side = self.config.cells // self.block
+        told = self.cells(v).unflatten(-1, (self.block, self.block, -1)).unflatten(1, (side, side))
+        return told.transpose(2, 3).flatten(3, 4).flatten(1, 3), p, weights
+
+
 class RowStage(VlsaStage):
-    """A row on features that stay; every picture is seen in the same frame."""
+    """A row on features that stay; every picture is seen in the same frame.
+
+    Args:
+        side: of the grid of visual tokens where l is compared; None = as published. See `VlsaStage` for the others.
+    """
 
     def __init__(
         self, shape: Shape, data: Pictures, test: Pictures, seen: Features | None, seen_test: Features | None,
-        vlad: Path | None, checkpoints: Path | None, seed: int,
+        vlad: Path | None, checkpoints: Path | None, seed: int, side: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             2, shape, [data], None, test, vlad, checkpoints, None, seen_by=checkpoints if vlad else None, seed=seed
         )
         self.seen = {id(data): seen, id(test): seen_test} if seen is not None else {}
         self.count = len(seen) if seen is not None else len(data)
+        self.side = side
+
+    def modules(self) -> nn.Module:
+        model: Any = super().modules()
+        if self.side is not None:
+            model.perceiver = Shorter(model.perceiver, self.side).to(self.device)
+        return model
+
+    def save(self, model: Any, folder: Path) -> None:
+        """A row's weights; of a comparison of lengths the figures are all that is kept."""
+        if self.side is None:
+            super().save(model, folder)
 
     def look(self, data: Pictures, rows: np.ndarray, frame: tuple[int, int], scale: tuple[float, float]) -> Sight:
         s, known = sight(data, rows, FRAME, (1.0, 1.0)), self.seen.get(id(data))
@@ -116,6 +167,7 @@ def main() -> None:
     p.add_argument("--held-out", type=Path, default=Path(".cache/posters-held-out"))
     p.add_argument("--checkpoints", type=Path, default=Path("checkpoints/vlsa-mini"))
     p.add_argument("--features", type=Path, default=Path(".cache/row-features"))
+    p.add_argument("--side", type=int, help="visual tokens along one side, to compare lengths l of V")
     args = p.parse_args()
     data, test = load_pictures(args.posters), load_pictures(args.held_out)
     if args.threads:
@@ -127,10 +179,12 @@ def main() -> None:
     config, smoke = chosen(CONFIGS, args), args.config == "smoke"
     shape = dataclasses.replace(ROWS[args.row or 6], half=config.precision == "bf16")
     if smoke:
-        stage = RowStage(dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2), data, test, None, None, None, None, 0)
+        stage = RowStage(
+            dataclasses.replace(shape, sizes=SMOKE_SIZES, rank=2), data, test, None, None, None, None, 0, args.side
+        )
     else:
         seen, seen_test = (Features(args.features, name) for name in ("posters", "held-out"))
-        stage = RowStage(shape, data, test, seen, seen_test, args.weights, args.checkpoints, config.seed)
+        stage = RowStage(shape, data, test, seen, seen_test, args.weights, args.checkpoints, config.seed, args.side)
     write_row(args.out, fit(stage, config, args.out))
 
 

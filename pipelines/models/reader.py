@@ -1,13 +1,16 @@
-"""LetterReader: a convolutional view of letters beside the vision tower, for VLSA's text-rich images."""
+"""LetterReader: a convolutional view of letters beside the vision tower, and how many of each a text or image has."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
+CLASSES = len(LETTERS) + 2
 STRIPS = 4  # upright strips of 16 x 16 pixels
 EMPTY = 0.1  # weight of a place without a letter in training, beside that of a letter
 
@@ -15,6 +18,12 @@ EMPTY = 0.1  # weight of a place without a letter in training, beside that of a 
 def chances(logits: Tensor) -> Tensor:
     """Logits of letters (..., letters), trained with EMPTY -> probabilities in which empty places weigh like others."""
     return (logits.float() - F.pad(logits.new_full((1,), math.log(EMPTY)), (0, logits.shape[-1] - 1))).softmax(-1)
+
+
+def letter_counts(texts: Sequence[str]) -> Tensor:
+    """How often each of LETTERS, and any other character that is no space, stands in texts: (CLASSES - 1,) float."""
+    found = [LETTERS.find(c) % (CLASSES - 1) for text in texts for c in text if not c.isspace()]
+    return torch.bincount(torch.tensor(found, dtype=torch.long), minlength=CLASSES - 1).float()
 
 
 class LetterBlock(nn.Module):
@@ -73,6 +82,10 @@ class LetterReader(nn.Module):
     def named(self, features: Tensor) -> Tensor:
         """Features (..., 4 width) -> logits of the letter in each strip (..., STRIPS, letters)."""
         return self.head(features).unflatten(-1, (STRIPS, self.letters))
+
+    def counts(self, x: Tensor) -> Tensor:
+        """How many of each letter are expected in pictures: (B, 3, H, W) in [-1, 1] -> (B, letters - 1)."""
+        return chances(self.named(self.features(x)))[..., 1:].sum((1, 2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         seen = self.features(x)

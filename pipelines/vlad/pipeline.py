@@ -17,6 +17,8 @@ from pipelines.cache import ModelCache
 from pipelines.config import get_preset
 from pipelines.errors import BadLayout, CheckpointMissing
 from pipelines.images import to_batch, to_images
+from pipelines.models.encoder import spelled
+from pipelines.models.reader import letter_counts
 from pipelines.models.tlg import sample_layout
 from pipelines.runtime import make_generator, on_zero_gpu
 from pipelines.sampling import CleanPrediction, anchored, denoise, get_noise, guided
@@ -404,12 +406,14 @@ class VladPipeline:
 
     @torch.inference_mode()
     def similarity(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> np.ndarray:
-        """Cosine similarity of composed prompts and images v in the space of eq. (3): (P, N) float32."""
+        """Cosine similarity of composed prompts and images in the space of eq. (3), with their letters where the vision
+        encoder reads (`pipelines.models.encoder.spelled`): (P, N) float32.
+        """
         elements = [[w.element for w in make_plan(self.understand(text)).wishes] for text in prompts]
-        rows = [self._aligned([text], [parts]) for text, parts in zip(prompts, elements, strict=True)]
-        with self.cache.use("vlad.vision") as (vision,):
-            columns = [vision(to_batch([image]).to(_device(vision))) for image in images]
-        return _unit(torch.cat(rows)) @ _unit(torch.cat(columns)).T
+        spells = self._reads()
+        rows = [self._asked([text], [parts], spells) for text, parts in zip(prompts, elements, strict=True)]
+        columns = [self._seen([image], spells) for image in images]
+        return np.concatenate(rows) @ np.concatenate(columns).T
 
     def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
         """What pictures say and show, compared with the layout that they were drawn from; one result for each
@@ -423,8 +427,9 @@ class VladPipeline:
         """
         with self.cache.use("ocr") as (reader,):
             words = [reader.read(image) for image in images]
-        seen = self._seen(images)
-        whole = (seen @ self._composed([layout]).T)[:, 0]
+        seen, spells = self._seen(images), self._reads()
+        asked = self._asked([layout.prompt], [layout.elements], spells)
+        whole = (self._seen(images, spells) @ asked.T)[:, 0]
         objects = match_objects(layout, images, self.draft, self._seen)
         grounds = match_background(layout, seen, self._composed)
         return tuple(
@@ -432,16 +437,30 @@ class VladPipeline:
             for w, o, g, a in zip(words, objects, grounds, whole, strict=True)
         )
 
-    @torch.inference_mode()
-    def _seen(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """v of pictures of one size, of length 1: (N, d) float32."""
+    def _reads(self) -> bool:
+        """Whether the vision encoder counts letters."""
         with self.cache.use("vlad.vision") as (vision,):
-            return _unit(vision(to_batch(images).to(_device(vision))))
+            return bool(vision.config.reader and vision.config.alphabet)
 
     @torch.inference_mode()
+    def _seen(self, images: Sequence[Image.Image], spells: bool = False) -> np.ndarray:
+        """v of pictures of one size, with their letters where that is wanted, of length 1: (N, d) float32."""
+        with self.cache.use("vlad.vision") as (vision,):
+            x = to_batch(images).to(_device(vision))
+            return _unit(spelled(vision(x), vision.letter_counts(x) if spells else None))
+
     def _composed(self, layouts: Sequence[Layout]) -> np.ndarray:
         """Prompts of layouts with equally many elements in the aligned space, of length 1: (P, d) float32."""
-        return _unit(self._aligned([x.prompt for x in layouts], [x.elements for x in layouts]))
+        return self._asked([x.prompt for x in layouts], [x.elements for x in layouts])
+
+    @torch.inference_mode()
+    def _asked(self, prompts: Sequence[str], elements: Sequence[Sequence[Element]], spells: bool = False) -> np.ndarray:
+        """B prompts with M elements each in the aligned space, with the letters of their texts where that is wanted, of
+        length 1: (B, d) float32.
+        """
+        t = self._aligned(prompts, elements)
+        letters = [letter_counts([e.text for e in parts if e.kind == "text"]) for parts in elements]
+        return _unit(spelled(t, torch.stack(letters).to(t.device) if spells else None))
 
     def _aligned(self, prompts: Sequence[str], elements: Sequence[Sequence[Element]]) -> Tensor:
         """What eq. (3) compares with pictures, of B prompts with M elements each: (B, d)."""

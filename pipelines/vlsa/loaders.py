@@ -18,6 +18,7 @@ from pipelines.models.autoencoder import Autoencoder
 from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder
 from pipelines.models.perceiver import SAPerceiver
+from pipelines.models.reader import CLASSES
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.models.vlm import VisionLanguageModel, VisualWords
 from pipelines.models.vq import VQVAE
@@ -31,7 +32,6 @@ from pipelines.registry import (
 )
 from pipelines.vlad import loaders as vlad
 from pipelines.vlsa import llava
-from pipelines.vlsa.spelling import CLASSES
 
 PARTS: dict[str, type[ModelMixin]] = {
     "vision": VisionEncoder,

@@ -12,8 +12,6 @@ from typing import Any
 
 from pipelines.vlsa.types import Message
 
-LETTERS = "".join(chr(c) for c in range(33, 127))  # class 0 is "no letter", the last class "another one"
-CLASSES = len(LETTERS) + 2
 QUOTED = re.compile(r'(?<=")[^"]*(?=")')
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 

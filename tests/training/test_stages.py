@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from pipelines.models.autoencoder import Autoencoder
+from pipelines.models.encoder import VisionEncoder
+from pipelines.models.reader import CLASSES
 from pipelines.models.sketch import SketchHead
+from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.types import FULL, Box, Element, Layout
 from pipelines.vlad.canvas import draw_canvas
 from pipelines.vlad.fonts import default_fonts
@@ -147,9 +150,25 @@ def test_vision_stage_tunes_tower_and_summary_to_the_locked_text_side(
     fit(stage, smoke(vision.CONFIGS, steps=40, eval_every=20, lr=3e-3), tmp_path)
     first, last = rows(tmp_path)
     assert float(last["held_out_align"]) < float(first["held_out_align"])  # the same pictures: they are learned
+    assert "held_out_spelled_retrieval_at_1" not in last  # a tower without a reader
     load_part("vision", tmp_path)
     before, after = load_part("ccm", weights).state_dict(), load_part("ccm", tmp_path).state_dict()
     assert all(torch.allclose(before[n], after[n], atol=2e-3) for n in before) and set(after) > set(before)
+
+
+def test_vision_stage_keeps_the_letter_reader_of_its_start(tmp_path: Path, weights: Path, posters: Path) -> None:
+    data = load_posters(posters, default_fonts())
+    sizes = vision.SMOKE_SIZES | {"out": load_part("ccm", weights).config.width, "reader": 16, "alphabet": CLASSES}
+    save_part(VisionEncoder(**sizes), tmp_path / "start" / "vision")
+    stage = vision.VisionStage([data], data, weights, tmp_path / "start" / "vision", {})
+    fit(stage, smoke(vision.CONFIGS, steps=4, eval_every=4, lr=3e-3), tmp_path)
+    before, after = (load_part("vision", folder).state_dict() for folder in (tmp_path / "start", tmp_path))
+    moved = {n.split(".")[0] for n, t in before.items() if not torch.allclose(t, after[n], atol=1e-3)}
+    assert moved == {"vision", "project"}
+    (last,) = rows(tmp_path)
+    assert 0 <= float(last["held_out_spelled_retrieval_at_1"]) <= 1
+    assert vision.retrieved(torch.eye(4), torch.eye(4)) == (1.0, 1.0)
+    assert vision.retrieved(torch.eye(4), torch.eye(4)[[0, 0, 3, 3]]) == (0.25, 0.5)
 
 
 def test_projection_of_composed_tokens_starts_at_t_and_then_reads_the_elements(weights: Path) -> None:
@@ -205,6 +224,24 @@ def test_enhancer_stage_resumes_to_the_same_weights(tmp_path: Path, posters: Pat
     fit(stage(), config, tmp_path / "broken")
     a, b = (load_part("vfe", tmp_path / name).state_dict() for name in ("whole", "broken"))
     assert all(torch.equal(a[n], b[n]) for n in a)
+
+
+def test_a_trained_denoiser_goes_on_with_more_layers_as_if_they_were_not_there() -> None:
+    torch.manual_seed(0)
+    trained = VisualFeatureEnhancer(latent=4, context=32, size=8, layers=2, heads=2, head_dim=16)
+    torch.nn.init.normal_(trained.denoiser.proj_out.weight)
+    deeper = vfe.deepened(trained, 4)
+    x, canvas = torch.randn(2, 2, 4, 8, 8)
+    told = torch.randn(2, 3, 32), torch.randn(2, 32), torch.rand(2, 2, 8, 8)
+    with torch.no_grad():
+        before, after = (m(x, torch.tensor([0.3, 0.9]), canvas, *told) for m in (trained, deeper))
+    torch.testing.assert_close(after, before)
+    blocks = deeper.denoiser.transformer_blocks
+    assert len(blocks) == 4 and all(p.requires_grad for p in blocks[1].parameters())
+    (deeper(x, torch.ones(2), canvas, *told).square().sum()).backward()
+    assert blocks[1].norm1.linear.weight.grad is not None and blocks[1].norm1.linear.weight.grad.any()  # it can learn
+    with pytest.raises(ValueError, match="2 layers"):
+        vfe.deepened(trained, 1)
 
 
 def test_canvases_of_several_processes_are_those_of_one(posters: Path) -> None:

@@ -19,7 +19,7 @@ import torch
 from evaluation.vlsa_ablation import read_rows
 from pipelines.colours import COLOURS, name_of, to_rgb
 from pipelines.config import SMOLLM2
-from pipelines.models.perceiver import encode_views
+from pipelines.models.perceiver import SAPerceiver, encode_views
 from pipelines.models.vlm import TELLING, by_place
 from pipelines.models.vq import VQVAE
 from pipelines.registry import load_language_tokenizer, local_folder
@@ -373,6 +373,9 @@ def test_the_language_model_can_learn_alone(tmp_path: Path, posters: Path, codeb
     assert moved == {"vision": False, "perceiver": False, "preview": False, "words": True, "lora": True}
     assert float(rows(tmp_path / "3")[-1]["nll"]) > 0
     load_part("words", tmp_path / "3")
+    compared = ChatStage(tmp_path / "3", [data], None, data, 96, sizes=recipe.SMOKE_SIZES, rank=5)
+    anew = compared.modules().language.state_dict()
+    assert {5 in t.shape and not t.any() for n, t in anew.items() if "lora_B" in n} == {True}
     named = ChatStage(tmp_path / "3", [data], None, data, 96, rows=1, named=True, sizes=recipe.SMOKE_SIZES)
     fit(named, config(), tmp_path / "4")
     last = rows(tmp_path / "4")[-1]
@@ -460,6 +463,31 @@ def test_a_row_of_table_3_starts_from_a_vision_encoder_alone(tmp_path: Path, pos
     rows_recipe.write_row(tmp_path / "row6", metrics)
     written = read_rows(tmp_path)["rows"][0]
     assert written["psnr"] == [metrics["psnr"]] and written["steps"] == [2] and written["answer_nll"][0] > 0
+
+
+def test_fewer_visual_tokens_stand_for_all_cells(tmp_path: Path, posters: Path) -> None:
+    """With l = 16 the cells of a block are told from one token, and differ; what is outside the block does not."""
+    data = load_pictures(posters)
+    shape = dataclasses.replace(rows_recipe.ROWS[6], sizes=recipe.SMOKE_SIZES, rank=2, length=64, half=False)
+    made = rows_recipe.RowStage(shape, data, data, None, None, None, None, 0, side=4)
+    metrics = fit(made, config(), tmp_path)
+    assert np.isfinite(metrics["psnr"]) and not (tmp_path / "all.pt").exists()
+
+    whole = SAPerceiver(**recipe.SMOKE_SIZES["perceiver"], vision=8)
+    shorter = rows_recipe.Shorter(whole, 4)
+    torch.nn.init.zeros_(shorter.perceiver.w_o2.weight)  # so that tokens do not exchange what they have
+    torch.nn.init.zeros_(shorter.perceiver.w_o2.bias)
+    v_lo, none = torch.randn(1, 64, 8), torch.zeros(1, 0, 64, 8)
+    other = v_lo.clone()
+    other[0, 8 * 3 + 5] += 1.0  # row 3, column 5: the block of rows 2 and 3, columns 4 and 5
+    with torch.no_grad():
+        v, p, _ = shorter(v_lo, none, torch.zeros(1, 0, 64, 2))
+        changed = (shorter(other, none, torch.zeros(1, 0, 64, 2))[0] != v).any(-1).view(8, 8)
+    assert v.shape == (1, 64, 32) and p.shape == (1, 32)
+    assert {tuple(rc) for rc in changed.nonzero().tolist()} == {(2, 4), (2, 5), (3, 4), (3, 5)}
+    assert not torch.equal(v[0, 20], v[0, 21])
+    with pytest.raises(ValueError, match="divisor"):
+        rows_recipe.Shorter(whole, 3)
 
 
 def test_rows_differ_in_what_they_switch_off() -> None:

@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from pipelines.models.encoder import VisionEncoder
 from pipelines.models.epigone import Epigone, PreviewDecoder, cell_cover, reconstruction_loss
 from pipelines.models.perceiver import SAPerceiver, assembled, by_tile, encode_views, fourier
-from pipelines.models.reader import EMPTY, chances
+from pipelines.models.reader import EMPTY, LETTERS, chances
 from pipelines.models.reading import reading_order, spaces
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.models.vlm import (
@@ -35,7 +35,6 @@ from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import adapter_weights
 from pipelines.vlsa.decoding import Decoder, Sampling, choose
 from pipelines.vlsa.loaders import load_folded, load_part, with_denoiser_lora, with_lora
-from pipelines.vlsa.spelling import LETTERS
 from training.checkpoints import save_part, save_tensors
 from training.vlsa_batches import cut, frame_centres
 from training.vlsa_data import letter_widths
