@@ -53,8 +53,10 @@ class Crop:
 
 
 def canonical(text: str, names: Iterable[str], aliases: dict[str, str]) -> str | None:
-    """Canonical name of an object as the prompt says it, without leading adjectives ("red balloon" -> "balloon")."""
-    table = {n.lower(): n for n in names} | aliases
+    """Canonical name of an object as the prompt says it, without leading adjectives ("red balloon" -> "balloon"); a name
+    comes before another object's alias.
+    """
+    table = aliases | {n.lower(): n for n in names}
     words = text.lower().split()
     return next((table[t] for i in range(len(words)) if (t := " ".join(words[i:])) in table), None)
 
@@ -143,6 +145,29 @@ class ObjectClassifier:
             },
         }
 
+    def counted(self, pictures: Sequence[Sequence[Crop]], most: int = 4) -> dict[str, Any]:
+        """Are there as many of each object as planned? A number is right when each of its places shows that object.
+
+        Further copies outside of the planned places are not looked for.
+
+        Args:
+            pictures: crops of each picture. most: larger numbers are left out.
+
+        Returns:
+            right (share), asked, and by_number: the same for each number.
+        """
+        groups = [[c for c in crops if c.name == name] for crops in pictures for name in {c.name for c in crops}]
+        groups = [g for g in groups if len(g) <= most]
+        found: dict[int, list[float]] = {}
+        if groups:
+            guesses = iter(self._scores(self._features([c.image for g in groups for c in g])).argmax(1))
+            for group in groups:
+                right = [self.classes[next(guesses)] == c.name for c in group]
+                found.setdefault(len(group), []).append(float(all(right)))
+        every = [r for rights in found.values() for r in rights]
+        by_number = {str(n): {"right": float(np.mean(r)), "asked": len(r)} for n, r in sorted(found.items())}
+        return {"right": mean_or_none(every), "asked": len(every), "by_number": by_number}
+
 
 def _top(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Share of rows (N, C) whose label is the highest, or among the five highest, scores."""
@@ -201,4 +226,5 @@ def score_objects(
         return {"note": f"Not measured: {e}"}
     asked = [e.text for _, layout in pairs for e in layout.elements if e.kind == "object"]
     classifier = ObjectClassifier(assets, features, asked, seed)
-    return classifier.score([c for image, layout in pairs for c in classifier.crops(image, layout)])
+    pictures = [classifier.crops(image, layout) for image, layout in pairs]
+    return {**classifier.score([c for crops in pictures for c in crops]), "counts": classifier.counted(pictures)}

@@ -144,6 +144,9 @@ def picture_table(summary: dict[str, Any]) -> str:
     ceiling = objects.get("ceiling", {})
     known = f"{objects.get('crops', 0)} crops, {objects.get('classes', 0)} classes"
     limit = f"{known}; classifier on real composites {number(ceiling.get('top1'))}"
+    counts = objects.get("counts", {})
+    numbers = (f"{number(v['right'], 2)} of {v['asked']} times {n}" for n, v in counts.get("by_number", {}).items())
+    asked = ", ".join(numbers) or "none asked"
     truths, every = summary.get("retrieval_of_truths", {}), summary.get("retrieval_of_all_truths", {})
     among = f"among {every.get('prompts')}, chance {number(every.get('chance'))}"
     rows = [
@@ -154,6 +157,7 @@ def picture_table(summary: dict[str, Any]) -> str:
         ["background colour obeyed", colour["obeyed"], f"{colour['images']} images whose prompt names one"],
         ["objects recognised, top-1", objects.get("top1"), objects.get("note") or limit],
         ["objects recognised, top-5", objects.get("top5"), f"real composites {number(ceiling.get('top5'))}"],
+        ["counts up to four drawn right", counts.get("right"), asked],
         ["retrieval@1", retrieval.get("at_1"), retrieval.get("note") or f"chance {number(retrieval['chance'])}"],
         ["retrieval@1 of held-out truths", truths.get("at_1"), truths.get("note", "what the encoder reaches")],
         ["the same among all truths", every.get("at_1"), every.get("note", among)],

@@ -42,6 +42,7 @@ def test_names_lose_adjectives_and_aliases_are_resolved():
     assert canonical("Big Red Balloon", SHAPES, aliases) == "balloon"
     assert canonical("old football", SHAPES, aliases) == "soccer ball"
     assert canonical("wizard", SHAPES, aliases) is None
+    assert canonical("blue kite", SHAPES, {"kite": "balloon"}) == "kite"
 
 
 def test_crop_keeps_a_margin_and_stays_inside():
@@ -67,6 +68,23 @@ def test_ceiling_and_crops_of_pictures(classifier):
     found = classifier.score(crops)
     assert (found["top1"], found["crops"], found["top1_by_style"]) == (1, 1, {"3d": 1})
     assert "note" in classifier.score([])
+
+
+def test_a_count_is_right_when_each_of_its_places_shows_the_object(classifier):
+    red, blue = (Image.new("RGB", (40, 40), c) for c in ("#ff0000", "#0000ff"))
+    shown = {"balloon": red, "dice": blue}
+
+    def crops(*named):
+        return [objects.Crop(name, "flat", image) for name, image in named]
+
+    balloon, dice = (("balloon", red), ("dice", blue))
+    pictures = [crops(balloon, balloon), crops(balloon, ("balloon", blue)), crops(dice), [], crops(*[balloon] * 5)]
+    assert {n: classifier.score(crops((n, i)))["top1"] for n, i in shown.items()} == {"balloon": 1.0, "dice": 1.0}
+    assert classifier.counted(pictures) == {
+        "right": pytest.approx(2 / 3), "asked": 3,
+        "by_number": {"1": {"right": 1.0, "asked": 1}, "2": {"right": 0.5, "asked": 2}},
+    }  # fmt: skip
+    assert classifier.counted([])["right"] is None
 
 
 def test_absent_artwork_is_a_note_not_a_failure(tmp_path):
