@@ -53,8 +53,9 @@ class Crop:
 
 
 def canonical(text: str, names: Iterable[str], aliases: dict[str, str]) -> str | None:
-    """Canonical name of an object as the prompt says it, without leading adjectives ("red balloon" -> "balloon"); a name
-    comes before another object's alias.
+    """Canonical name of an object as the prompt says it, without leading adjectives ("red balloon" -> "balloon").
+
+    A name comes before another object's alias.
     """
     table = aliases | {n.lower(): n for n in names}
     words = text.lower().split()

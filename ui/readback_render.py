@@ -189,8 +189,8 @@ def stray(reading: ReadBack) -> str:
 HINTS = {
     "object": "For an object: how many other things its place resembles less than the object’s own sketch.",
     "background": "For the background: how many other colours fit the picture less well, eq. (3).",
-    "whole": "For the whole picture: its cosine with the prompt and its letters, eq. (3); pictures of other prompts seldom "
-    "come to 0.4.",
+    "whole": "For the whole picture: its cosine with the prompt and its letters, eq. (3); pictures of other prompts "
+    "seldom come to 0.4.",
     "text": "Texts are told by reading them; panels are not judged.",
 }
 FIGURES = (

@@ -137,6 +137,15 @@ def test_the_aligned_space_prefers_the_right_prompt(vlad) -> None:
     assert np.trace(scores) > scores[0, 1] + scores[1, 0]
 
 
+def test_the_aligned_space_tells_texts_apart(vlad) -> None:
+    prompts = [f"A poster with a fox that says '{word}' on a teal background" for word in ("Pizza", "Tacos", "Salad")]
+    images = [vlad.generate(vlad.plan(p, seed=1), seed=1).images[0] for p in prompts]
+    larger = images[0].resize((512, 512), Image.Resampling.LANCZOS)
+    scores = vlad.similarity(prompts, [*images, larger])
+    assert list(scores.argmax(0)) == [0, 1, 2, 0] and list(scores[:, :3].argmax(1)) == [0, 1, 2]
+    assert scores[0, 0] - max(scores[1, 0], scores[2, 0]) > 0.05  # by more than chance
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
