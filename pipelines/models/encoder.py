@@ -19,7 +19,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, PreTrainedModel
 
 from pipelines.models.reader import LetterReader
 
-SPELLING = 0.4  # of a letter beside the whole of eq. (3): retrieval@1 of 2,048 training posters is highest there
+SPELLING = 0.4  # of a letter beside the whole of eq. (3): retrieval@1 of 2,048 posters of the training split is highest
 
 
 def pooled(hidden: Tensor, mask: Tensor) -> Tensor:
