@@ -273,3 +273,8 @@ def test_configurations_survive_json() -> None:
 def test_configurations_that_do_not_fit_are_refused(data: object) -> None:
     with pytest.raises(CheckpointMissing, match="does not fit this version"):
         from_dict(Outer, data)
+
+
+def test_embedded_weights_stay_under_100_mb() -> None:
+    sizes = [f.stat().st_size for f in Path("checkpoints").rglob("*") if f.is_file()]
+    assert 0 < sum(sizes) < 100e6

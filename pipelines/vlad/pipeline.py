@@ -459,8 +459,10 @@ class VladPipeline:
         length 1: (B, d) float32.
         """
         t = self._aligned(prompts, elements)
+        if not spells:
+            return _unit(t)
         letters = [letter_counts([e.text for e in parts if e.kind == "text"]) for parts in elements]
-        return _unit(spelled(t, torch.stack(letters).to(t.device) if spells else None))
+        return _unit(spelled(t, torch.stack(letters).to(t.device)))
 
     def _aligned(self, prompts: Sequence[str], elements: Sequence[Sequence[Element]]) -> Tensor:
         """What eq. (3) compares with pictures, of B prompts with M elements each: (B, d)."""
