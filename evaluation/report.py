@@ -84,7 +84,8 @@ def ablation_table(data: dict[str, Any]) -> str:
     ]
     for row in data["summary"].get("ablation", []):
         frechet = number(row["frechet"], 2) + " Fréchet distance on EfficientNet-Lite0 features"
-        retrieval = f"{number(row['retrieval_at_1'])} retrieval@1 (chance {number(row['retrieval_chance'])})"
+        alone, chance = number(row["retrieval_without_letters"]), number(row["retrieval_chance"])
+        retrieval = f"{number(row['retrieval_at_1'])} retrieval@1 ({alone} without letters, chance {chance})"
         rows.append([f"ours: {row['label']}", frechet, retrieval, row["ocr_f_literal"], protocol(data)])
     return table(("Variant", "Distance to truths", "Image against prompt", "OCR F, literal", "Protocol"), rows)
 
@@ -92,6 +93,7 @@ def ablation_table(data: dict[str, Any]) -> str:
 SPREAD = (
     ("frechet", "Fréchet distance on EfficientNet-Lite0 features", 2),
     ("retrieval_at_1", "Retrieval@1", 3),
+    ("retrieval_without_letters", "the same without letters", 3),
     ("ocr_f_literal", "OCR F, literal", 3),
 )
 
@@ -137,6 +139,11 @@ def layout_table(summary: dict[str, Any]) -> str:
     return table(("Layout", "Figure", "Asked"), rows)
 
 
+def without(retrieval: dict[str, Any]) -> str:
+    """The figure of the tower alone, in words."""
+    return f"{number(retrieval.get('without_letters'))} without letters"
+
+
 def picture_table(summary: dict[str, Any]) -> str:
     """Scores of the pictures beside words and layout."""
     in_box, colour = summary["in_box"], summary["colour"]
@@ -148,7 +155,8 @@ def picture_table(summary: dict[str, Any]) -> str:
     numbers = (f"{number(v['right'], 2)} of {v['asked']} times {n}" for n, v in counts.get("by_number", {}).items())
     asked = ", ".join(numbers) or "none asked"
     truths, every = summary.get("retrieval_of_truths", {}), summary.get("retrieval_of_all_truths", {})
-    among = f"among {every.get('prompts')}, chance {number(every.get('chance'))}"
+    among = f"among {every.get('prompts')}, chance {number(every.get('chance'))}; {without(every)}"
+    chance = f"chance {number(retrieval.get('chance'))}; {without(retrieval)}"
     rows = [
         ["text read in its box, exact", in_box["exact"], f"{in_box['boxes']} boxes, case ignored"],
         ["the same, edge punctuation stripped", in_box["exact_normalised"], ""],
@@ -158,8 +166,8 @@ def picture_table(summary: dict[str, Any]) -> str:
         ["objects recognised, top-1", objects.get("top1"), objects.get("note") or limit],
         ["objects recognised, top-5", objects.get("top5"), f"real composites {number(ceiling.get('top5'))}"],
         ["counts up to four drawn right", counts.get("right"), asked],
-        ["retrieval@1", retrieval.get("at_1"), retrieval.get("note") or f"chance {number(retrieval['chance'])}"],
-        ["retrieval@1 of held-out truths", truths.get("at_1"), truths.get("note", "what the encoder reaches")],
+        ["retrieval@1", retrieval.get("at_1"), retrieval.get("note") or chance],
+        ["retrieval@1 of held-out truths", truths.get("at_1"), truths.get("note", f"as many; {without(truths)}")],
         ["the same among all truths", every.get("at_1"), every.get("note", among)],
     ]
     return table(("Pictures", "Figure", "Note"), rows)

@@ -304,7 +304,8 @@ def _median_timings(records: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def retrieval(pipe: Any, prompts: Sequence[str], pictures: Sequence[tuple[int, Image.Image]]) -> dict[str, Any]:
-    """retrieval@1 of the aligned encoder between all prompts that were drawn and all pictures.
+    """retrieval@1 of the aligned encoder between all prompts that were drawn and all pictures, with letters counted on
+    both sides; "without_letters" is the same for the tower alone.
 
     Args:
         pictures: (index of its prompt, picture).
@@ -312,12 +313,17 @@ def retrieval(pipe: Any, prompts: Sequence[str], pictures: Sequence[tuple[int, I
     drawn = sorted({owner for owner, _ in pictures})
     if not drawn:
         return {"note": "Not measured: no picture was drawn."}
+    texts, images, owners = (
+        [prompts[i] for i in drawn],
+        [im for _, im in pictures],
+        [drawn.index(i) for i, _ in pictures],
+    )
     try:
-        similarity = np.asarray(pipe.similarity([prompts[i] for i in drawn], [image for _, image in pictures]))
+        spelled, plain = (np.asarray(pipe.similarity(texts, images, letters=letters)) for letters in (True, False))
     except UserError as e:
         return {"note": f"Not measured: {e}"}
-    found = metrics.retrieval_at_1(similarity, [drawn.index(owner) for owner, _ in pictures])
-    return {**found, "prompts": len(drawn), "images": len(pictures)}
+    found, alone = (metrics.retrieval_at_1(s, owners) for s in (spelled, plain))
+    return {**found, "without_letters": alone["at_1"], "prompts": len(drawn), "images": len(pictures)}
 
 
 def objects(evaluation: Evaluation, records: Sequence[dict[str, Any]], pictures: Any, seed: int) -> dict[str, Any]:
@@ -381,6 +387,7 @@ def table_row(variant: Variant, summary: dict[str, Any]) -> dict[str, Any]:
         "label": variant.label,
         "frechet": summary["frechet"].get("distance"),
         "retrieval_at_1": summary["retrieval"].get("at_1"),
+        "retrieval_without_letters": summary["retrieval"].get("without_letters"),
         "retrieval_chance": summary["retrieval"].get("chance"),
         "ocr_f_literal": summary["ocr"]["literal"]["f_measure"],
         "ocr_f_normalised": summary["ocr"]["normalised"]["f_measure"],

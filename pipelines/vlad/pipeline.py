@@ -405,12 +405,14 @@ class VladPipeline:
     # -- the aligned space, and reading back ---------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def similarity(self, prompts: Sequence[str], images: Sequence[Image.Image]) -> np.ndarray:
-        """Cosine similarity of composed prompts and images in the space of eq. (3), with their letters where the vision
-        encoder reads (`pipelines.models.encoder.spelled`): (P, N) float32.
+    def similarity(self, prompts: Sequence[str], images: Sequence[Image.Image], letters: bool = True) -> np.ndarray:
+        """Cosine similarity of composed prompts and images in the space of eq. (3): (P, N) float32.
+
+        Args:
+            letters: count letters on both sides where the vision encoder reads (`pipelines.models.encoder.spelled`).
         """
         elements = [[w.element for w in make_plan(self.understand(text)).wishes] for text in prompts]
-        spells = self._reads()
+        spells = letters and self._reads()
         rows = [self._asked([text], [parts], spells) for text, parts in zip(prompts, elements, strict=True)]
         columns = [self._seen([image], spells) for image in images]
         return np.concatenate(rows) @ np.concatenate(columns).T

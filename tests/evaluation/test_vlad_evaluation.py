@@ -193,10 +193,10 @@ def test_a_missing_checkpoint_stops_the_run_instead_of_scoring_zero(evaluation, 
 def test_retrieval_leaves_out_refused_prompts_and_says_when_it_cannot_measure(pipe, monkeypatch):
     image = Image.new("RGB", (8, 8))
     found = runner.retrieval(pipe, PROMPTS, [(0, image), (2, image)])
-    assert (found["at_1"], found["prompts"], found["chance"]) == (1, 2, 0.5)
+    assert (found["at_1"], found["without_letters"], found["prompts"], found["chance"]) == (1, 0.5, 2, 0.5)
     assert "note" in runner.retrieval(pipe, PROMPTS, [])
 
-    def absent(*args):
+    def absent(*args, **how):
         raise CheckpointMissing("The image encoder is absent; train it first.")
 
     monkeypatch.setattr(pipe, "similarity", absent)

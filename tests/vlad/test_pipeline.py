@@ -144,6 +144,8 @@ def test_the_aligned_space_tells_texts_apart(vlad) -> None:
     scores = vlad.similarity(prompts, [*images, larger])
     assert list(scores.argmax(0)) == [0, 1, 2, 0] and list(scores[:, :3].argmax(1)) == [0, 1, 2]
     assert scores[0, 0] - max(scores[1, 0], scores[2, 0]) > 0.05  # by more than chance
+    alone = vlad.similarity(prompts, images, letters=False)
+    assert np.ptp(alone[:, 0]) < np.ptp(scores[:, 0])  # the tower sees the same poster three times
 
 
 @pytest.mark.parametrize(
