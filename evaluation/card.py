@@ -94,7 +94,8 @@ def summary(data: list[dict[str, Any]]) -> str:
             figures = f"F {number(o['f_measure'])}, accuracy {number(o['accuracy'])}"
             rows.append([f"OCR, {rule} rule", figures, f"{s['images']} images of {s['prompts']} prompts, {name}"])
         for r in s.get("ablation", []):
-            figures = f"OCR F {number(r['ocr_f_literal'])}, retrieval@1 {number(r['retrieval_at_1'])}"
+            retrieval = f"{number(r['retrieval_at_1'])} ({number(r['retrieval_without_letters'])} without letters)"
+            figures = f"OCR F {number(r['ocr_f_literal'])}, retrieval@1 {retrieval}"
             rows.append([f"ablation: {r['label']}", figures, f"same prompts and seeds, {name}"])
     for d in (d for d in data if "stages_ms" in d):
         stages = d["stages_ms"]

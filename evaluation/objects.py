@@ -45,11 +45,12 @@ COMMON = tuple(
 
 @dataclass(frozen=True)
 class Crop:
-    """One drawn object cut out of a generated picture; `name` is canonical."""
+    """One drawn object cut out of a generated picture; `name` is canonical, `picture` tells the pictures apart."""
 
     name: str
     style: str
     image: Image.Image
+    picture: int = 0
 
 
 def canonical(text: str, names: Iterable[str], aliases: dict[str, str]) -> str | None:
@@ -119,13 +120,13 @@ class ObjectClassifier:
         """The class an object of a layout belongs to, or None if the classifier does not know it."""
         return canonical(text, self.classes, {a: n for a, n in self._aliases.items() if n in self.classes})
 
-    def crops(self, image: Image.Image, layout: Layout) -> list[Crop]:
+    def crops(self, image: Image.Image, layout: Layout, picture: int = 0) -> list[Crop]:
         """Crops of all objects of a layout that the classifier knows."""
         named = [(self.name_of(e.text), e) for e in layout.elements if e.kind == "object"]
-        return [Crop(name, e.style, crop(image, e.box)) for name, e in named if name]
+        return [Crop(name, e.style, crop(image, e.box), picture) for name, e in named if name]
 
     def score(self, crops: Sequence[Crop]) -> dict[str, Any]:
-        """Top-1 and top-5 accuracy on crops of generated pictures, beside the ceiling and chance."""
+        """Top-1 and top-5 accuracy on crops of generated pictures, beside the ceiling and chance, and `counted`."""
         result: dict[str, Any] = {
             "crops": len(crops),
             "classes": len(self.classes),
@@ -144,30 +145,31 @@ class ObjectClassifier:
             "top1_by_style": {
                 s: mean_or_none([float(r) for r, c in zip(right, crops, strict=True) if c.style == s]) for s in styles
             },
+            "counts": counted(crops, right),
         }
 
-    def counted(self, pictures: Sequence[Sequence[Crop]], most: int = 4) -> dict[str, Any]:
-        """Are there as many of each object as planned? A number is right when each of its places shows that object.
 
-        Further copies outside of the planned places are not looked for.
+def counted(crops: Sequence[Crop], right: Sequence[bool], most: int = 4) -> dict[str, Any]:
+    """Are there as many of each object as planned? A number is right when each of its places shows that object.
 
-        Args:
-            pictures: crops of each picture. most: larger numbers are left out.
+    Further copies outside of the planned places are not looked for.
 
-        Returns:
-            right (share), asked, and by_number: the same for each number.
-        """
-        groups = [[c for c in crops if c.name == name] for crops in pictures for name in {c.name for c in crops}]
-        groups = [g for g in groups if len(g) <= most]
-        found: dict[int, list[float]] = {}
-        if groups:
-            guesses = iter(self._scores(self._features([c.image for g in groups for c in g])).argmax(1))
-            for group in groups:
-                right = [self.classes[next(guesses)] == c.name for c in group]
-                found.setdefault(len(group), []).append(float(all(right)))
-        every = [r for rights in found.values() for r in rights]
-        by_number = {str(n): {"right": float(np.mean(r)), "asked": len(r)} for n, r in sorted(found.items())}
-        return {"right": mean_or_none(every), "asked": len(every), "by_number": by_number}
+    Args:
+        right: whether each crop was recognised. most: larger numbers are left out.
+
+    Returns:
+        right (share), asked, and by_number: the same for each number.
+    """
+    groups: dict[tuple[int, str], list[bool]] = {}
+    for c, r in zip(crops, right, strict=True):
+        groups.setdefault((c.picture, c.name), []).append(bool(r))
+    found: dict[int, list[float]] = {}
+    for group in groups.values():
+        if len(group) <= most:
+            found.setdefault(len(group), []).append(float(all(group)))
+    every = [r for rights in found.values() for r in rights]
+    by_number = {str(n): {"right": float(np.mean(r)), "asked": len(r)} for n, r in sorted(found.items())}
+    return {"right": mean_or_none(every), "asked": len(every), "by_number": by_number}
 
 
 def _top(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -227,5 +229,4 @@ def score_objects(
         return {"note": f"Not measured: {e}"}
     asked = [e.text for _, layout in pairs for e in layout.elements if e.kind == "object"]
     classifier = ObjectClassifier(assets, features, asked, seed)
-    pictures = [classifier.crops(image, layout) for image, layout in pairs]
-    return {**classifier.score([c for crops in pictures for c in crops]), "counts": classifier.counted(pictures)}
+    return classifier.score([c for i, (image, layout) in enumerate(pairs) for c in classifier.crops(image, layout, i)])

@@ -137,7 +137,7 @@ def deepened(trained: VisualFeatureEnhancer, layers: int) -> VisualFeatureEnhanc
     had = trained.config.layers
     if layers < had:
         raise ValueError(f"The trained denoiser has {had} layers; ask for as many or more.")
-    made = VisualFeatureEnhancer(**{**_arguments(trained), "layers": layers})
+    made = VisualFeatureEnhancer(**{**trained.config, "layers": layers})
     state = {}
     for name, value in trained.state_dict().items():
         last = f"transformer_blocks.{had - 1}."
@@ -148,10 +148,6 @@ def deepened(trained: VisualFeatureEnhancer, layers: int) -> VisualFeatureEnhanc
             nn.init.zeros_(norm.linear.weight)
             nn.init.zeros_(norm.linear.bias)
     return made.train().requires_grad_(True)
-
-
-def _arguments(model: VisualFeatureEnhancer) -> dict[str, Any]:
-    return {k: v for k, v in model.config.items() if not k.startswith("_")}
 
 
 class EnhancerStage:

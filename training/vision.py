@@ -23,7 +23,6 @@ from pipelines.images import from_uint8
 from pipelines.models.encoder import CCM, VisionEncoder, alignment_loss, spelled
 from pipelines.models.reader import letter_counts
 from pipelines.registry import load_tokenizer
-from pipelines.types import Layout
 from pipelines.vlad.loaders import load_encoder, load_part, part_config
 from pipelines.vlad.text import embed_phrases, tokens_of
 from training.align import ALONE
@@ -95,7 +94,7 @@ class VisionStage:
         self.test = Composed(texts.of(test, test.prompts)[:count], test.mask[:count])
         self.test_images = torch.from_numpy(reduced(test.images[:count], side))
         self.whole = torch.from_numpy(np.array(test.images[:count]))
-        self.asked = torch.stack([letter_counts(texts_of(layout)) for layout in test.layouts[:count]])
+        self.asked = torch.stack([letter_counts([e.text for e in layout.texts]) for layout in test.layouts[:count]])
         self.read: Tensor | None = None
 
     def modules(self) -> Aligned:
@@ -214,11 +213,6 @@ def retrieved(t: Tensor, v: Tensor) -> tuple[float, float]:
     at = torch.arange(len(t), device=t.device)
     to_image, to_text = (float((cosine.argmax(axis) == at).float().mean()) for axis in (1, 0))
     return to_image, to_text
-
-
-def texts_of(layout: Layout) -> list[str]:
-    """What a layout writes."""
-    return [e.text for e in layout.elements if e.kind == "text"]
 
 
 def said(posters: Posters) -> dict[str, list[str]]:

@@ -90,7 +90,7 @@ class Shorter(nn.Module):
         if cells % side:
             raise ValueError(f"A grid of {cells} cells has no blocks for {side} tokens a side; choose a divisor.")
         self.config, self.block = whole.config, cells // side
-        self.perceiver = SAPerceiver(**{**dict(whole.config), "cells": side})
+        self.perceiver = SAPerceiver(**{**whole.config, "cells": side})
         self.cells = nn.Linear(width, self.block**2 * width)
 
     def forward(self, v_lo: Tensor, v_hi: Tensor, centres: Tensor) -> tuple[Tensor, Tensor, Tensor]:

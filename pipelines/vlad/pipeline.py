@@ -412,10 +412,10 @@ class VladPipeline:
             letters: count letters on both sides where the vision encoder reads (`pipelines.models.encoder.spelled`).
         """
         elements = [[w.element for w in make_plan(self.understand(text)).wishes] for text in prompts]
-        spells = letters and self._reads()
+        looked = [self._looked([image], letters) for image in images]
+        spells = any(read is not None for _, read in looked)
         rows = [self._asked([text], [parts], spells) for text, parts in zip(prompts, elements, strict=True)]
-        columns = [self._seen([image], spells) for image in images]
-        return np.concatenate(rows) @ np.concatenate(columns).T
+        return np.concatenate(rows) @ np.concatenate([_unit(spelled(v, read)) for v, read in looked]).T
 
     def read_back(self, layout: Layout, images: Sequence[Image.Image]) -> tuple[ReadBack, ...]:
         """What pictures say and show, compared with the layout that they were drawn from; one result for each
@@ -429,27 +429,26 @@ class VladPipeline:
         """
         with self.cache.use("ocr") as (reader,):
             words = [reader.read(image) for image in images]
-        seen, spells = self._seen(images), self._reads()
-        asked = self._asked([layout.prompt], [layout.elements], spells)
-        whole = (self._seen(images, spells) @ asked.T)[:, 0]
+        v, read = self._looked(images, letters=True)
+        asked = self._asked([layout.prompt], [layout.elements], read is not None)
+        whole = (_unit(spelled(v, read)) @ asked.T)[:, 0]
         objects = match_objects(layout, images, self.draft, self._seen)
-        grounds = match_background(layout, seen, self._composed)
+        grounds = match_background(layout, _unit(v), self._composed)
         return tuple(
             readback.read_back(w, layout, (*g, *o), float(a))
             for w, o, g, a in zip(words, objects, grounds, whole, strict=True)
         )
 
-    def _reads(self) -> bool:
-        """Whether the vision encoder counts letters."""
-        with self.cache.use("vlad.vision") as (vision,):
-            return bool(vision.config.reader and vision.config.alphabet)
-
     @torch.inference_mode()
-    def _seen(self, images: Sequence[Image.Image], spells: bool = False) -> np.ndarray:
-        """v of pictures of one size, with their letters where that is wanted, of length 1: (N, d) float32."""
+    def _looked(self, images: Sequence[Image.Image], letters: bool) -> tuple[Tensor, Tensor | None]:
+        """v (N, d) of pictures of one size and, where wanted and the vision encoder reads, their letters (N, n)."""
         with self.cache.use("vlad.vision") as (vision,):
             x = to_batch(images).to(_device(vision))
-            return _unit(spelled(vision(x), vision.letter_counts(x) if spells else None))
+            return vision(x), vision.letter_counts(x) if letters else None
+
+    def _seen(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """v of pictures of one size, of length 1: (N, d) float32."""
+        return _unit(self._looked(images, letters=False)[0])
 
     def _composed(self, layouts: Sequence[Layout]) -> np.ndarray:
         """Prompts of layouts with equally many elements in the aligned space, of length 1: (P, d) float32."""
