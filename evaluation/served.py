@@ -28,6 +28,9 @@ import httpx
 from pipelines.config import ROOT
 
 READY_S, ANSWER_S = 120.0, 120.0
+# The server closes a connection that was idle for 5 s; httpx's pool gives it up after 5 s as well, so that a request at
+# that moment may be sent into a connection that is just being closed.
+KEPT = httpx.Limits(keepalive_expiry=2.0)
 LOOPBACK = ("127.0.0.1", "::1", "localhost", "0.0.0.0")
 ALWAYS = ("/proc/", "/sys/", "/dev/null", "/dev/urandom", "/dev/shm/", "/etc/localtime", "/usr/share/zoneinfo/")
 # argv: the log, then the command line of app.py. What is logged goes out by os.write, which is not audited itself.
@@ -65,7 +68,7 @@ class Wire:
 
     def __init__(self, url: str, timeout: float = ANSWER_S) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=timeout, limits=KEPT, trust_env=False)
         self.config: dict[str, Any] = self.http.get("config").json()
         self.components = {c["id"]: c for c in self.config.get("components", ())}
         self.dependencies: list[dict[str, Any]] = self.config.get("dependencies", [])

@@ -38,6 +38,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from evaluation.bench import free_port
 from evaluation.environment import ROOT
+from evaluation.served import KEPT
 
 ROUNDING = 4  # of 255: two pictures of one seed that were drawn in batches of different sizes
 API = "gradio_api/"
@@ -219,7 +220,7 @@ class Visitor:
         self.session = f"soak{self.number}x{self.random.getrandbits(40):x}"
         self.word = WORDS[number % len(WORDS)] + ("" if number < len(WORDS) else str(number // len(WORDS)))
         self.colour = list(COLOURS)[number % len(COLOURS)]
-        self.http = httpx.Client(base_url=url, timeout=httpx.Timeout(ANSWER_S, connect=30))
+        self.http = httpx.Client(base_url=url, timeout=httpx.Timeout(ANSWER_S, connect=30), limits=KEPT)
         self.same: dict[str, Any] = {}  # results that must come again
         self.image: dict[str, Any] | None = None
 

@@ -22,9 +22,10 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
+import uvicorn
 from PIL import Image
 
-from evaluation.served import Served, Wire
+from evaluation.served import KEPT, Served, Wire
 from ui import demo, guard, sealing
 from ui.backend import Backend
 
@@ -577,3 +578,7 @@ def test_the_server_answers_a_client_that_hangs_up(wire: Wire) -> None:
     with wire.http.stream("GET", "gradio_api/heartbeat/gone"):
         pass
     assert httpx.get(wire.url, trust_env=False).status_code == 200
+
+
+def test_requests_do_not_go_into_connections_that_the_server_gives_up() -> None:
+    assert (KEPT.keepalive_expiry or 0) < uvicorn.Config(None).timeout_keep_alive  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ import pytest
 from gradio import routes
 from PIL import Image
 
+from evaluation.served import KEPT
 from pipelines.vlsa.settings import TOGETHER
 from pipelines.vlsa.types import Message
 from ui import demo, sealing
@@ -189,7 +190,7 @@ class Tab:
     """A session that speaks Gradio's protocol, for what needs its connection."""
 
     def __init__(self, url: str, session: str) -> None:
-        self.session, self.http = session, httpx.Client(base_url=f"{url}gradio_api/", timeout=SOON_S)
+        self.session, self.http = session, httpx.Client(base_url=f"{url}gradio_api/", timeout=SOON_S, limits=KEPT)
 
     def join(self, index: int, data: list[Any]) -> httpx.Response:
         return self.http.post("queue/join", json={"data": data, "fn_index": index, "session_hash": self.session})
