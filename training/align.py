@@ -24,7 +24,7 @@ from pipelines.vlad.loaders import adapter_weights, load_encoder
 from pipelines.vlad.slots import BOX, HINTS, SLOT, SLOT_WEIGHT
 from pipelines.vlad.text import embed_phrases, tokens_of
 from training.checkpoints import save_part, save_tensors
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.posters import Posters, draw_known, draw_places, load_posters, training_fonts
 
 LAMBDA = 1.0  # lambda of eq. (8)
@@ -58,7 +58,7 @@ class AlignStage:
 
     def __init__(self, train: Posters, test: Posters, sizes: dict[str, dict[str, int]] | None = None) -> None:
         self.train, self.test, self.sizes = train, test, sizes or {}
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.tokenizer = load_tokenizer(MINILM)
         encoder = load_encoder(None).to(self.device)
         self.embedded = {id(p): embed_phrases(encoder, self.tokenizer, p.phrases).cpu() for p in (train, test)}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pipelines.images import from_uint8
 from pipelines.models.autoencoder import Autoencoder
 from training.checkpoints import save_part
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=2, warmup=1, eval_every=2, save_every=2, precision="no"),
@@ -51,10 +51,10 @@ class AutoencoderStage:
         self.test = pixels(source[:held_out])
         self.count = len(self.images) if test.exists() else len(self.images) - held_out
         self.crop, self.sizes = crop, sizes
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
 
     def modules(self) -> nn.Module:
-        return Autoencoder(**self.sizes).to(memory_format=torch.channels_last)
+        return Autoencoder(**self.sizes).to(self.device, memory_format=torch.channels_last)
 
     def batch(self, step: int, size: int) -> Tensor:
         rng = np.random.default_rng((11, step))

@@ -22,6 +22,11 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 
+def best_device() -> str:
+    """Where a stage trains: "cuda" where there is a GPU, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """How long and how fast a stage trains.

@@ -26,7 +26,7 @@ from training.autoencoder import pixels
 from training.checkpoints import save_part
 from training.data.assets import STYLES, Assets, ObjectInfo
 from training.data.splits import in_split
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 
 SIDE = 128
 CONFIGS = {
@@ -140,7 +140,7 @@ class SketchStage:
     name = "sketch"
 
     def __init__(self, assets: Assets, weights: Path, limit: int | None = None, **sizes: int) -> None:
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         targets = collect(assets, load_part("autoencoder", weights), limit)
         spare = {i for i, n in enumerate(targets.names) if i % 20 == 0 and len(n) > 1}
         held = [(i, n[-1]) for i, n in enumerate(targets.names) if i in spare]

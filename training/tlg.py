@@ -21,7 +21,7 @@ from pipelines.vlad.slots import BOX, COLOUR, SLOT_WEIGHT
 from pipelines.vlad.text import embed_phrases, tokens_of
 from training.align import ALONE, background_only, box_iou, without_local
 from training.checkpoints import save_part
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.posters import Posters, draw_known, draw_places, load_posters, training_fonts
 
 CONFIGS = {
@@ -43,7 +43,7 @@ class Composed:
 @torch.no_grad()
 def compose(posters: Posters, weights: Path) -> Composed:
     """Run the frozen encoder and CCM over all prompts."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     encoder, ccm, tokenizer = (
         load_encoder(weights).to(device),
         load_part("ccm", weights).to(device),
@@ -69,7 +69,7 @@ class LayoutStage:
 
     def __init__(self, train: Composed, test: Composed, start: TextLayoutGenerator | None, **sizes: int) -> None:
         self.train, self.test, self.start, self.sizes = train, test, start, sizes
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.weight = torch.from_numpy(SLOT_WEIGHT).to(self.device)
 
     def modules(self) -> nn.Module:

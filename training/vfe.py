@@ -33,7 +33,7 @@ from pipelines.vlad.slots import cover
 from pipelines.vlad.text import embed_phrases, tokens_of
 from training.autoencoder import psnr
 from training.checkpoints import save_part
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.posters import MAX_SLOTS, Posters, load_posters, training_fonts
 
 NO_CANVAS, NO_TEXT, ALONE = 0.1, 0.1, 0.05  # shares without z_t, without t, without CCM's local level
@@ -65,7 +65,7 @@ def encode_posters(posters: Posters, weights: Path, fonts: FontBook, workers: in
     """Run the frozen earlier stages over all posters, on the device that training uses; `workers` processes draw the
     canvases.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     autoencoder = load_part("autoencoder", weights).to(device, memory_format=torch.channels_last)
     encoder, ccm = load_encoder(weights).to(device), load_part("ccm", weights).to(device)
     tokenizer = load_tokenizer(MINILM)
@@ -170,7 +170,7 @@ class EnhancerStage:
     ) -> None:
         self.start = start
         self.train, self.test, self.decoder, self.sizes = train, test, decoder, sizes
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.images = from_uint8(test_images)
         self.decoder.to(self.device)
 

@@ -27,7 +27,7 @@ from pipelines.vlad.loaders import load_encoder, load_part, part_config
 from pipelines.vlad.text import embed_phrases, tokens_of
 from training.align import ALONE
 from training.checkpoints import save_part
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.posters import Posters, load_posters, training_fonts
 
 SORTS = ("prompts", "captions")
@@ -79,7 +79,7 @@ class VisionStage:
         sizes: dict[str, int],
         kept: Path | None = None,
     ) -> None:
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.weights, self.start, self.sizes = weights, start, sizes
         side = self.modules().vision.config.image_size
         texts = Texts(weights, self.device)

@@ -44,7 +44,7 @@ from pipelines.vlsa.types import CELLS, CODES
 from training.autoencoder import psnr
 from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.vlsa_batches import (
     COPIES,
     FRAMES,
@@ -351,7 +351,7 @@ class VlsaStage:
         self.rates = {"vision": 0.2, "vlm": 2.0} if number == 3 else {}  # of learning: the tower knows most by then
         self.shape, self.train, self.photos, self.test = shape, train, photos, test
         self.vlad, self.checkpoints, self.start, self.compile_layers = vlad, checkpoints, start, compile_layers
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         source = get_preset("mini").language_model
         assert source is not None
         self.tokenizer = load_language_tokenizer(source)
@@ -409,7 +409,7 @@ class VlsaStage:
             return None
         with torch.autocast(self.device, torch.bfloat16):
             index = self.vq.indices(s.picture[:n].to(self.device)).cpu().numpy()
-        pixels = to_uint8(s.picture[:n]).numpy()
+        pixels = to_uint8(s.picture[:n]).cpu().numpy()
         vocabulary = self.vocabulary
         return [Requests(i, cell_colours(p), vocabulary) for i, p in zip(index, pixels, strict=True)]
 

@@ -31,7 +31,7 @@ from pipelines.vlsa.loaders import language_model, with_lora
 from pipelines.vlsa.spelling import Speller
 from training.checkpoints import save_part, save_tensors
 from training.data.questions import KINDS
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.vlsa import (
     SMOKE_SIZES,
     WATCHED,
@@ -82,7 +82,7 @@ class ChatStage:
         self.run, self.posters, self.photos, self.test = run, posters, photos, test
         self.sizes, self.compile_layers, self.rates = sizes or {}, compile_layers, rates or {}
         self.seed, self.half = seed, half and not self.sizes
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.state = state_of(run)
         spoken = state_of(language) if language else self.state
         own = json.loads(((language or run) / "lora" / "config.json").read_text())["rank"]

@@ -23,6 +23,7 @@ from pipelines.models.perceiver import encode_views
 from pipelines.vlsa.cognition import cell_colours
 from pipelines.vlsa.loaders import load_part
 from pipelines.vlsa.types import CELLS, CODE_GRID
+from training.loop import best_device
 from training.vlsa_batches import FRAMES, Pictures, load_pictures, sight
 from training.vlsa_data import Conversations, load_conversations, load_names
 
@@ -89,7 +90,7 @@ def embed(
         run: with the parts `vision` and `perceiver`. checkpoints: where `vq` is. plain: every picture in 2 x 2 tiles.
         limit: only so many pictures, from the first.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     vision, perceiver = (load_part(name, run).to(device).eval() for name in ("vision", "perceiver"))
     vq = load_part("vq", checkpoints).to(device, memory_format=torch.channels_last).eval()
     n, width = min(len(data), limit or len(data)), perceiver.config.width

@@ -20,7 +20,7 @@ from pipelines.images import from_uint8
 from pipelines.models.reader import CLASSES, EMPTY, LETTERS, LetterReader, chances
 from pipelines.models.reading import reading_order
 from pipelines.vlsa.types import TILE
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.vlsa import letter_loss
 from training.vlsa_batches import FRAMES, Pictures, letter_grid, load_pictures, resized
 
@@ -46,7 +46,7 @@ class LettersStage:
 
     def __init__(self, train: Sequence[Pictures], test: Pictures, width: int = 64, earlier: Path | None = None) -> None:
         self.train, self.test, self.width, self.earlier = train, test, width, earlier
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
 
     def modules(self) -> nn.Module:
         model: Any = LetterReader(self.width, CLASSES)

@@ -28,7 +28,7 @@ from pipelines.vlsa.spelling import Speller
 from pipelines.vlsa.types import CELLS
 from training.checkpoints import save_part
 from training.data.question_facts import TOLD
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 from training.posters import PLACE_NAMES
 from training.vlsa import state_of, words_config
 from training.vlsa_data import Terms, load_terms
@@ -127,7 +127,7 @@ class ToldStage:
 
     def __init__(self, run: Path, train: Sequence[Told], test: Told, hidden: int = 512) -> None:
         self.run, self.train, self.test, self.hidden = run, train, test, hidden
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
         self.state = state_of(run)
         self.vocabulary = vocabulary_of([d.terms for d in train])
         source = get_preset("mini").language_model

@@ -17,7 +17,7 @@ from pipelines.models.vq import VQVAE
 from pipelines.vlad.loaders import load_part
 from training.autoencoder import pixels, psnr, reconstruction_loss
 from training.checkpoints import save_part
-from training.loop import RunConfig, chosen, fit, parser
+from training.loop import RunConfig, best_device, chosen, fit, parser
 
 CONFIGS = {
     "smoke": RunConfig(steps=2, batch=4, lr=1e-4, warmup=1, eval_every=2, save_every=2, precision="no", ema=0),
@@ -43,7 +43,7 @@ class VQStage:
         self.photos = images_of(photos) if photos else None
         self.test = pixels(images_of(held_out)[:64])
         self.weights, self.crop, self.sizes = weights, crop, sizes
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = best_device()
 
     def modules(self) -> nn.Module:
         model = VQVAE(**self.sizes)

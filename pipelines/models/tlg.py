@@ -90,9 +90,9 @@ def sample_layout(
     """
     schedule = FlowMatchEulerDiscreteScheduler(shift=1.0)
     schedule.set_timesteps(steps)
-    z = variety * torch.randn(known.shape, generator=generator)
+    z = variety * torch.randn(known.shape, generator=generator).to(known)
     for i, t in enumerate(schedule.timesteps):
-        sigma = schedule.sigmas[i]
+        sigma = schedule.sigmas[i].to(known)
         noisy = torch.where(fixed > 0.5, known, z)
         clean = model(noisy, sigma.expand(len(z)), known, fixed, hints, tokens, mask)
         z = schedule.step((z - clean) / sigma, t, z).prev_sample

@@ -8,13 +8,15 @@ import torch
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from PIL import Image
 
-from pipelines import load
+from pipelines import build_cache, load
+from pipelines.cache import ModelCache, Placement
 from pipelines.config import Preset
 from pipelines.errors import BadSetting
 from pipelines.models.vfe import VisualFeatureEnhancer
 from pipelines.registry import load_pretrained
 from pipelines.vlad.pipeline import VladPipeline
 from pipelines.vlad.stable import load_autoencoder, load_prompts
+from tests.elsewhere import NAME, elsewhere
 
 
 @pytest.fixture
@@ -123,3 +125,11 @@ def test_without_a_canvas_and_at_full_noise_it_is_plain_stable_diffusion(full: P
     ).images[0]  # fmt: skip
     difference = np.abs(np.asarray(ours, float) - np.asarray(theirs, float))
     assert difference.mean() < 1 and difference.max() <= 3
+
+
+def test_it_draws_in_half_precision_on_a_device_of_its_own(full: Preset) -> None:
+    with elsewhere():
+        vlad = VladPipeline(ModelCache(build_cache("full")._loaders, Placement(NAME, dtype=torch.bfloat16)), "full")
+        layout = vlad.plan("A red poster with the text 'SALE'", seed=1)
+        done = vlad.generate(layout, seed=1, steps=2, size=512)
+        assert done.images[0].size == (512, 512) and len(vlad.read_back(layout, done.images)) == 1

@@ -35,6 +35,7 @@ from pipelines.vlsa.pipeline import in_cells
 from pipelines.vlsa.plain import PlainVlsaPipeline
 from pipelines.vlsa.types import Message
 from training.scale.engine import train
+from tests.elsewhere import NAME, elsewhere
 from training.scale.vlsa import ASKED, CONFIGS, STAGES, VlsaRecipe, owner
 
 from .conftest import launched
@@ -347,3 +348,13 @@ def test_half_precision_is_where_it_should_be(vlsa: AlignedVlsaPipeline) -> None
     with half.cache.use("llava", "stable.transformer", "vlsa.perceiver", "vlsa.vq") as (llava, denoiser, merge, vq):
         types = [next(m.parameters()).dtype for m in (llava.model, denoiser.denoiser, merge, vq)]
     assert types == [torch.bfloat16, torch.bfloat16, torch.float32, torch.float32]
+
+
+def test_it_answers_and_rebuilds_in_half_precision_on_a_device_of_its_own(vlsa: AlignedVlsaPipeline) -> None:
+    with elsewhere():
+        made = AlignedVlsaPipeline(ModelCache(vlsa.cache._loaders, Placement(NAME, dtype=torch.bfloat16)))
+        image = pictures()[2]
+        view = made.view(image)
+        assert said(made, image)
+        assert list(made.reconstruct(view, steps=2))[-1].stage == "done"
+        assert made.tokens(view).true.min() >= 0

@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines import load_both, load_vlsa
+from pipelines import build_cache, load_both, load_vlsa
+from pipelines.cache import ModelCache, Placement
 from pipelines.config import PRESETS, Preset
 from pipelines.errors import BadSetting, NotTrained
 from pipelines.registry import load_llava, load_processor
 from pipelines.vlsa.plain import PlainVlsaPipeline
 from pipelines.vlsa.types import Message
+from tests.elsewhere import NAME, elsewhere
 
 
 @pytest.fixture
@@ -112,3 +114,9 @@ def test_the_page_cuts_images_as_the_preset_has_it(full: Preset, picture: Image.
     import app
 
     assert app.backend("full").view(picture).tile == 28 and app.backend("mini").view(picture).tile == 128
+
+
+def test_it_answers_in_half_precision_on_a_device_of_its_own(full: Preset, picture: Image.Image) -> None:
+    with elsewhere():
+        made = PlainVlsaPipeline(ModelCache(build_cache("full")._loaders, Placement(NAME, dtype=torch.bfloat16)))
+        assert answer(made, Message("user", "What is it?", made.view(picture)), max_tokens=4)

@@ -14,7 +14,18 @@ from pipelines.colours import COLOURS
 from training.data import dataset, questions, scenes
 from training.data.assets import Assets, default_path
 from training.data.question_absent import ALIKE, place_class, vocabulary, wrong_text
-from training.data.question_facts import Facts, Text, bare, direction, named, place, plural_of, reading_order, surface
+from training.data.question_facts import (
+    Facts,
+    Text,
+    bare,
+    direction,
+    named,
+    place,
+    plural_of,
+    reading_order,
+    surface,
+    takes_are,
+)
 from training.data.question_words import HELD_OUT, TRAINING
 
 N = 240
@@ -64,6 +75,10 @@ def test_names_take_the_article_and_plural_they_need() -> None:
     ]  # fmt: skip
     assert not bare("man lifting weights") and bare("pancakes")
     assert surface("brick wall") == "a brick wall" and surface("wood") == "wood" and surface("a forest") == "a forest"
+
+
+def test_materials_are_one_thing() -> None:
+    assert [takes_are(x) for x in ("canvas", "metal", "tiles", "grapes", "a dog")] == [False, False, True, True, False]
 
 
 def test_places_are_told_only_where_they_are_clear() -> None:

@@ -20,6 +20,7 @@ from pipelines.types import FULL, Box, Element, Layout
 from pipelines.vlad.canvas import draw_canvas
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.loaders import load_encoder, load_part
+from tests.elsewhere import NAME, elsewhere, stepped
 from training import align, autoencoder, sketch, tlg, vfe, vision
 from training.checkpoints import publish, save_part
 from training.data.assets import Assets
@@ -249,3 +250,24 @@ def test_canvases_of_several_processes_are_those_of_one(posters: Path) -> None:
     plans = [[(layout, {}, None) for layout in part] for part in (layouts[:3], layouts[3:4])]
     one, two = ([p for part in vfe.drawn(iter(plans), default_fonts(), n) for p in part] for n in (1, 2))
     assert len(one) == 4 and all(a.tobytes() == b.tobytes() for a, b in zip(one, two, strict=True))
+
+
+def test_stages_keep_to_one_device(posters: Path, weights: Path, small_cache: Path, monkeypatch) -> None:
+    """What a step and a measurement compute with is where the model is: on a GPU anything else is an error."""
+    for module in (align, autoencoder, sketch, tlg, vfe, vision):
+        monkeypatch.setattr(module, "best_device", lambda: NAME)
+    fonts = default_fonts()
+    with elsewhere():
+        data = load_posters(posters, fonts)
+        latents = vfe.encode_posters(data, weights, fonts)
+        decoder = load_part("autoencoder", weights)
+        stages = [
+            autoencoder.AutoencoderStage(posters, held_out=2, fine=8, coarse=8),
+            align_stage(posters),
+            sketch.SketchStage(Assets(small_cache), weights, 4, width=16, blocks=1, channels=8, latent=4, convolutions=1),
+            tlg.LayoutStage(tlg.compose(data, weights), tlg.compose(data, weights), None, width=32, layers=1, heads=2),
+            vfe.EnhancerStage(latents, latents, data.images[:8], decoder, layers=1, heads=2, head_dim=16),
+            vision.VisionStage([data], data, weights, weights / "vision", {}),
+        ]
+        for stage in stages:
+            assert stepped(stage)

@@ -27,7 +27,10 @@ from pipelines.vlad.fonts import default_fonts
 from pipelines.vlsa.cognition import Requests
 from pipelines.vlsa.loaders import load_part
 from pipelines.vlsa.spelling import Speller
+from tests.elsewhere import NAME, elsewhere, stepped
 from training import vlsa as recipe
+from training import vlsa_chat as chat_recipe
+from training import vlsa_embed as embed_recipe
 from training import vlsa_letters as letters_recipe
 from training import vlsa_rows as rows_recipe
 from training import vlsa_told as told_recipe
@@ -563,3 +566,27 @@ def test_two_processes_take_the_same_step(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_stages_keep_to_one_device(tmp_path: Path, posters: Path, codebook: Path, monkeypatch) -> None:
+    """What a step and a measurement compute with is where the model is: on a GPU anything else is an error."""
+    run, called, plain = tmp_path / "1", tmp_path / "2", load_pictures(posters)
+    fit(stage(2, posters, codebook), config(), run)
+    embed(plain, run, codebook, run / "embedded" / posters.name, plain=True)
+    data = load_embedded(run, posters)
+    fit(ChatStage(run, [data], None, data, 96, named=True, sizes=recipe.SMOKE_SIZES), config(), called)
+    for module in (chat_recipe, embed_recipe, letters_recipe, recipe, told_recipe, vq):
+        monkeypatch.setattr(module, "best_device", lambda: NAME)
+    with elsewhere():
+        assert stepped(stage(3, posters, codebook, run))["nll"] > 0
+        for number, changes in ((2, {"tower": True}), (3, {"rebuild": True}), (1, {"talk": 0.0})):
+            made = stage(number, posters, codebook, run)
+            made.shape = dataclasses.replace(made.shape, **changes)
+            assert stepped(made)
+        assert stepped(letters_recipe.LettersStage([plain], plain, width=16))
+        assert stepped(vq.VQStage(posters, posters, posters, None, codes=16, channels=4, fine=8, coarse=8))
+        embed(plain, run, codebook, tmp_path / "again", plain=True)
+        assert np.allclose(np.load(tmp_path / "again" / "v.npy"), data.v, atol=1e-2)
+        assert stepped(ChatStage(run, [data], None, data, 96, rows=1, named=True, sizes=recipe.SMOKE_SIZES))["nll"] > 0
+        known = load_told(run, posters)
+        assert stepped(told_recipe.ToldStage(called, [known], known, hidden=16))

@@ -99,7 +99,8 @@ def takes_are(thing: str) -> bool:
     """Whether a thing given with its article takes "are" ("grapes")."""
     if thing.startswith(("a ", "an ")) or thing in UNIQUE.values():
         return False
-    return _TAIL.split(thing)[0].split()[-1] not in MASS
+    head = _TAIL.split(thing)[0].split()[-1]
+    return head == "tiles" or head not in MASS | UNCOUNTED
 
 
 def countable(info: ObjectInfo) -> bool:

@@ -1,0 +1,55 @@
+"""Both pipelines on a device of their own: what they compute there is what they compute on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines import build_cache
+from pipelines.cache import ModelCache, Placement
+from pipelines.vlad.pipeline import VladPipeline
+from pipelines.vlsa.pipeline import VlsaPipeline
+from pipelines.vlsa.types import Message
+from tests.elsewhere import NAME, elsewhere
+
+PROMPT = "A red mug and the text 'FRESH COFFEE' on a cream background"
+ROUNDING = 4  # of 255
+
+
+@pytest.fixture(scope="module")
+def away(mini_folder: Any, vlsa_folder: Any) -> Iterator[ModelCache]:
+    """The models of both pipelines, all of them on the second device when they compute."""
+    made = build_cache("mini")
+    with elsewhere():
+        yield ModelCache(made._loaders, Placement(NAME))
+
+
+def alike(a: Image.Image, b: Image.Image) -> bool:
+    return a.size == b.size and int(np.abs(np.asarray(a, int) - np.asarray(b, int)).max()) <= ROUNDING
+
+
+def test_a_poster_is_planned_drawn_and_read_back(vlad: VladPipeline, away: ModelCache) -> None:
+    there = VladPipeline(away, "mini")
+    layout, known = there.plan(PROMPT, seed=3), vlad.plan(PROMPT, seed=3)
+    for a, b in zip(layout.elements, known.elements, strict=True):
+        assert np.allclose(a.box.as_list(), b.box.as_list(), atol=1e-3)
+    result, image = there.generate(known, seed=3), vlad.generate(known, seed=3).images[0]
+    assert alike(result.images[0], image) and {r.place for r in away.stats()} >= {NAME}
+    (read,), (expected,) = there.read_back(known, [image]), vlad.read_back(known, [image])
+    assert read.alignment == pytest.approx(expected.alignment, abs=1e-3)
+    assert there.similarity([PROMPT], [image]) == pytest.approx(vlad.similarity([PROMPT], [image]), abs=1e-3)
+
+
+def test_an_image_is_talked_about_rebuilt_and_tokenised(vlad: VladPipeline, vlsa: VlsaPipeline, away: ModelCache) -> None:
+    there, image = VlsaPipeline(away, "mini"), vlad.generate(vlad.plan(PROMPT, seed=3), seed=3).images[0]
+    view = there.view(image)
+    question = [Message("user", "What does it say?", image)]
+    said = [[r.text for r in p.chat(question, max_tokens=5)][-1] for p in (there, vlsa)]
+    assert said[0] == said[1] != ""
+    rebuilt = [list(p.reconstruct(view, steps=2, seed=1))[-1].image for p in (there, vlsa)]
+    assert alike(*rebuilt)
+    assert np.array_equal(there.tokens(view).true, vlsa.tokens(view).true)
