@@ -1,13 +1,13 @@
 """Everything from nothing: data, all stages of VLAD and VLSA, and both folders of checkpoints, by one command.
 
-    python -m training.everything --config gpu          # one GPU: half an hour
+    python -m training.everything --config gpu          # one GPU and many cores: planned for half an hour
     python -m training.everything --config cpu          # two CPU cores: see training/README.md
     python -m training.everything --config gpu --list   # what would be run
 
-Each step is one of the commands of training/README.md. A step that has ended is not run again, and one that was
-stopped goes on where it was, so the same command is given again after an interruption. OUT/log.csv tells when each
-step began, how long it took and how it ended; OUT/logs has what each printed. Checkpoints are written to
-OUT/checkpoints, beside those of the repository and not over them.
+Each step is one of the modules of training/README.md, with the lengths in OPTIONS. A step that has ended is not run
+again, and one that was stopped goes on where it was, so the same command is given again after an interruption.
+OUT/log.csv tells when each step began, how long it took and how it ended; OUT/logs has what each printed. Checkpoints
+are written to OUT/checkpoints, beside those of the repository and not over them.
 """
 
 from __future__ import annotations
@@ -37,28 +37,30 @@ AMOUNTS = {  # pictures of each data set
     "gpu": {"posters": 60000, "held-out": 512, "pages": 16000, "shelves": 24000, "photos": 6000},
 }
 JOBS = {"smoke": 1, "cpu": 1, "gpu": 3}  # steps at a time: some are bound by the CPU, and no small model fills a GPU
-# Options of each stage; in "gpu" --minutes is what is left of half an hour, and the learning rate falls within it.
+EMBEDDED = 24000  # pictures of each data set that the language model meets on a GPU: one process cuts 150 a second
+# Options of each stage. In "gpu" the learning rate falls within --minutes; stages that wait for one another have 20
+# minutes together, which leaves ten of half an hour for data, embedding and the start of each process.
 OPTIONS: dict[str, dict[str, str]] = {
-    "autoencoder": {"gpu": "--minutes 2.5"},
-    "sketch": {"gpu": "--minutes 2.5"},
-    "align": {"gpu": "--minutes 2.5"},
+    "autoencoder": {"gpu": "--minutes 2"},
+    "sketch": {"gpu": "--minutes 1.5"},
+    "align": {"gpu": "--minutes 2"},
     "tlg": {"gpu": "--minutes 1"},
-    "vfe": {"cpu": "--limit 10000", "gpu": "--minutes 3.5 --limit 30000"},
-    "vision": {"cpu": "--steps 800 --lr 5e-4", "gpu": "--minutes 2"},
+    "vfe": {"cpu": "--limit 10000", "gpu": "--minutes 3 --limit 30000"},
+    "vision": {"cpu": "--steps 800 --lr 5e-4", "gpu": "--minutes 1.5"},
     "vq": {"gpu": "--minutes 1.5"},
     "letters": {"cpu": "--steps 5600", "gpu": "--minutes 3"},
     "vlsa-1": {"cpu": "--steps 150", "gpu": "--minutes 0.4"},
-    "vlsa-2-tower": {"cpu": "--steps 2900 --batch 64 --lr 8e-4", "gpu": "--minutes 2 --batch 512"},
-    "vlsa-2": {"cpu": "--steps 1500 --talk 0.04 --denoised 0.04", "gpu": "--minutes 2 --talk 0.04 --denoised 0.04"},
-    "vlsa-3": {"cpu": "--steps 1800 --batch 16 --lr 7e-4 --talk 0.5", "gpu": "--minutes 2.5 --talk 0.5"},
+    "vlsa-2-tower": {"cpu": "--steps 2900 --batch 64 --lr 8e-4", "gpu": "--minutes 1.8 --batch 512"},
+    "vlsa-2": {"cpu": "--steps 1500 --talk 0.04 --denoised 0.04", "gpu": "--minutes 1.5 --talk 0.04 --denoised 0.04"},
+    "vlsa-3": {"cpu": "--steps 1800 --batch 16 --lr 7e-4 --talk 0.5", "gpu": "--minutes 2 --talk 0.5"},
     "vlsa-1b": {
         "cpu": "--steps 2600 --batch 48 --lr 1e-3 --talk 0 --rebuilt 0.34",
-        "gpu": "--minutes 2 --batch 256 --lr 1e-3 --talk 0 --rebuilt 0.34",
+        "gpu": "--minutes 1.8 --batch 256 --lr 1e-3 --talk 0 --rebuilt 0.34",
     },
     "chat-words": {"cpu": "--steps 1000 --lr 8e-4 --gain 3", "gpu": "--minutes 1 --lr 8e-4 --gain 3"},
     "told": {"gpu": "--minutes 0.3"},
     "chat": {"cpu": "--steps 1400 --batch 16 --gain 3", "gpu": "--minutes 2.5 --gain 3"},
-    "rebuild": {"cpu": "--steps 300", "gpu": "--minutes 1"},
+    "rebuild": {"cpu": "--steps 300", "gpu": "--minutes 0.7"},
 }
 SHORT = "--kinds objects presence count short_caption background_colour --rows 2 --length 128 --cognition 0"
 VLAD_PARTS = ("autoencoder", "sketch", "lora", "ccm", "vision", "tlg", "vfe")
@@ -105,6 +107,8 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
 
     def stage(name: str, needs: str, module: str, *arguments: str | Path, assets_too: bool = False) -> None:
         given = OPTIONS[name].get(config, "")
+        if config == "gpu":  # as many jobs at a time share the cores
+            given += f" --threads {max(1, (os.cpu_count() or 1) // JOBS[config])}"
         more = kept if assets_too else ()
         add(name, needs, module, "--config", config, "--out", out / name, given, *arguments, *more)
 
@@ -113,6 +117,7 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
 
     if assets is None:
         add("assets", "", "data.build_assets")
+        kept = ("--assets", str(default_path()))
     if config != "smoke" and not (data / "photo-sources" / "sources.json").exists():
         add("photo-sources", "assets", "data.build_photos", "--out", data / "photo-sources")
     workers = ("--workers", str(os.cpu_count() or 1 if config != "smoke" else 1))
@@ -125,10 +130,12 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
     sources = () if config == "smoke" else ("--sources", data / "photo-sources")
     add("photos", "assets photo-sources", "data.photos", f"--n {amounts['photos']} --seed 3 --split train",
         "--out", data / "photos", *sources, *kept)  # fmt: skip
-    add("marks", "posters held-out pages shelves photos", "vlsa_data", "--data", *sets.values(), held_out, *kept)
+    for name in (*sets, "held-out"):
+        add(f"{name}-marks", name, "vlsa_data", "--data", data / name, *kept)
+    marks = " ".join(f"{name}-marks" for name in (*sets, "held-out"))
 
     drawn = ("--data", sets["posters"], "--held-out", held_out, "--weights", vlad)
-    stage("autoencoder", "posters", "autoencoder", "--data", sets["posters"])
+    stage("autoencoder", "posters held-out", "autoencoder", "--data", sets["posters"])
     publish("autoencoder", ["autoencoder"], vlad)
     stage("align", "posters held-out", "align", *drawn, assets_too=True)
     publish("align", ["lora", "ccm", "vision", "tlg"], vlad)
@@ -145,17 +152,20 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
     stage("vq", "autoencoder-publish photos held-out", "vq", "--data", sets["posters"], "--held-out", held_out,
           "--photos", sets["photos"], "--weights", vlad)  # fmt: skip
     publish("vq", ["vq"], vlsa)
-    stage("letters", "marks", "vlsa_letters", *many)
-    learned = "vfe-publish vq-publish letters marks"
+    stage("letters", marks, "vlsa_letters", *many)
+    learned = "vfe-publish vq-publish letters"
     stage("vlsa-1", learned, "vlsa", "--stage 1 --reader", out / "letters", *shown, *given)
     stage("vlsa-2-tower", "vlsa-1", "vlsa", "--stage 2 --tower", *many, *given, "--earlier", out / "vlsa-1")
     stage("vlsa-2", "vlsa-2-tower", "vlsa", "--stage 2", *shown, *given, "--earlier", out / "vlsa-2-tower")
     stage("vlsa-3", "vlsa-2", "vlsa", "--stage 3", *shown, *given, "--earlier", out / "vlsa-2", *compiled(config))
     stage("vlsa-1b", "vlsa-3", "vlsa", "--stage 1", *shown, *given, "--earlier", out / "vlsa-3")
-    add("embedded", "vlsa-1b", "vlsa_embed", "--run", out / "vlsa-1b", "--checkpoints", vlsa, "--data", *sets.values())
-    add("embedded-held-out", "vlsa-1b", "vlsa_embed", "--run", out / "vlsa-1b", "--checkpoints", vlsa, "--plain",
-        "--data", held_out)  # fmt: skip
-    stage("chat-words", "embedded embedded-held-out", "vlsa_chat", *many, "--names --boost 4", SHORT, *compiled(config),
+    seen = ("--run", out / "vlsa-1b", "--checkpoints", vlsa)
+    for name, folder in sets.items():
+        most = f"--limit {EMBEDDED}" if config == "gpu" else ""
+        add(f"{name}-embedded", "vlsa-1b", "vlsa_embed", *seen, most, "--data", folder)
+    add("held-out-embedded", "vlsa-1b", "vlsa_embed", *seen, "--plain", "--data", held_out)
+    embedded = " ".join(f"{name}-embedded" for name in (*sets, "held-out"))
+    stage("chat-words", embedded, "vlsa_chat", *many, "--names --boost 4", SHORT, *compiled(config),
           "--earlier", out / "vlsa-1b", "--language", out / "vlsa-3")  # fmt: skip
     stage("told", "chat-words", "vlsa_told", "--pictures", sets["posters"], sets["photos"], "--held-out", held_out,
           "--earlier", out / "chat-words", "--embedded", out / "vlsa-1b")  # fmt: skip
@@ -174,8 +184,8 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
 
 
 def compiled(config: str) -> tuple[str, ...]:
-    """Compiled layers pay where a stage takes longer than compiling them."""
-    return () if config == "smoke" else ("--compile",)
+    """Compiled layers pay where a stage takes longer than compiling them, which a GPU's minutes do not."""
+    return ("--compile",) if config == "cpu" else ()
 
 
 class Log:

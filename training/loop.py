@@ -12,6 +12,7 @@ import dataclasses
 import json
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
+
+RISE = 0.1  # share of a run's minutes in which the learning rate rises at the latest
+MEASURED = 5  # times that a run is measured and saved within its minutes
 
 
 def best_device() -> str:
@@ -34,12 +38,14 @@ class RunConfig:
     Attributes:
         steps: optimiser steps of the whole run (the learning rate follows them, or `minutes` where they end first).
         batch: samples per step.
-        lr: peak learning rate, reached after `warmup` steps; falls by a cosine to a twentieth.
-        minutes: stop (and save) after this time even if steps are left; None = no limit.
+        lr: peak learning rate, reached after `warmup` steps or a tenth of `minutes`; falls by a cosine to a twentieth.
+        minutes: stop (and save) after this time even if steps are left, and measure and save after each fifth of it;
+            None = no limit.
         ema: decay of the moving average of the weights that is saved; 0 = none.
         precision: "no" or "bf16" (autocast).
         eval_every, save_every: in steps.
         seed: seeds the weights, the batches and the noise.
+        ahead: draw the next batch while a step is computed; done on a GPU in any case.
     """
 
     steps: int
@@ -55,6 +61,7 @@ class RunConfig:
     clip: float = 1.0
     seed: int = 0
     threads: int | None = None
+    ahead: bool = False
 
 
 class Stage(Protocol):
@@ -73,12 +80,12 @@ def learning_rate(step: int, config: RunConfig, seconds: float = 0.0) -> float:
     """Linear warm-up, then a cosine from 1 to 0.05 of the peak; returns the factor.
 
     A run that has taken `seconds` and is limited to some minutes is as far as the further one of steps and time says,
-    so that the rate has fallen when it stops.
+    so that the rate has risen early and has fallen when it stops, however slow a step is.
     """
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    t = (step - config.warmup) / max(1, config.steps - config.warmup)
-    t = min(1.0, max(t, seconds / (60 * config.minutes) if config.minutes else 0.0))
+    spent = seconds / (60 * config.minutes) if config.minutes else 0.0
+    if step < config.warmup and spent < RISE:
+        return max((step + 1) / config.warmup, spent / RISE)
+    t = min(1.0, max((step - config.warmup) / max(1, config.steps - config.warmup), spent))
     return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * t))
 
 
@@ -136,9 +143,12 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fields: list[str] | None = None
+        self.last: str | None = None  # first value of the last row
         if path.exists():
             with path.open() as f:
-                self.fields = next(csv.reader(f), None)
+                rows = csv.reader(f)
+                self.fields = next(rows, None)
+                self.last = next((row[0] for row in reversed(list(rows)) if row), None)
 
     def write(self, row: dict[str, Any]) -> None:
         new = self.fields is None
@@ -183,38 +193,60 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
     state = out / "state"
     if state.exists():
         accelerator.load_state(str(state))
-    log, started, seen, metrics = Log(out / "log.csv"), time.time(), tracked.seconds, {}
+    log, started, seen = Log(out / "log.csv"), time.time(), tracked.seconds
+    metrics: dict[str, float] = {}
     running: dict[str, float] = {}
     end = min(config.steps, stop_after or config.steps)
-    while tracked.step < end:
-        step = tracked.step
-        drawn = step * accelerator.num_processes + accelerator.process_index
-        batch = stage.batch(drawn, config.batch // accelerator.num_processes)
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + drawn)
-        with accelerator.autocast():
-            loss, parts = stage.loss(model, batch, generator)
-        accelerator.backward(loss)
-        elapsed = mean_over_processes(params, time.time() - started, accelerator.num_processes)
-        accelerator.clip_grad_norm_(params, config.clip)
-        optimiser.step()
-        tracked.step, tracked.seconds = step + 1, seen + elapsed
-        schedule.step()
-        optimiser.zero_grad()
-        if average:
-            average.update(model)
-        parts = {"loss": float(loss.detach()), **parts}
-        running = {k: 0.95 * running.get(k, v) + 0.05 * v for k, v in parts.items()}
-        late = config.minutes is not None and tracked.seconds > 60 * config.minutes
-        last = tracked.step == end or late
-        if (tracked.step % config.eval_every == 0 or last) and accelerator.is_main_process:
-            metrics = _measure(stage, model, average, out)
-            row = {"step": tracked.step, "samples": tracked.step * config.batch, "minutes": tracked.seconds / 60}
-            log.write({**row, **running, **metrics})
-            print(stage.name, {k: round(v, 4) for k, v in {**row, **running, **metrics}.items()}, flush=True)
-        if tracked.step % config.save_every == 0 or last:
-            accelerator.save_state(str(state))
-        if late:
-            break
+
+    def late() -> bool:
+        return config.minutes is not None and tracked.seconds > 60 * config.minutes
+
+    def part() -> int:
+        return int(MEASURED * tracked.seconds / (60 * config.minutes)) if config.minutes else 0
+
+    def measure() -> None:
+        metrics.clear()
+        metrics.update(_measure(stage, model, average, out))
+        row = {"step": tracked.step, "samples": tracked.step * config.batch, "minutes": tracked.seconds / 60}
+        log.write({**row, **running, **metrics})
+        print(stage.name, {k: round(v, 4) for k, v in {**row, **running, **metrics}.items()}, flush=True)
+
+    def number(step: int) -> int:
+        return step * accelerator.num_processes + accelerator.process_index
+
+    def draw(step: int) -> Any:
+        return stage.batch(number(step), config.batch // accelerator.num_processes)
+
+    if tracked.step and (tracked.step >= end or late()) and accelerator.is_main_process:
+        if log.last != str(tracked.step):  # it was stopped before it was measured
+            measure()
+    with ThreadPoolExecutor(1) as pool:
+        ahead = config.ahead or accelerator.device.type == "cuda"
+        waiting = pool.submit(draw, tracked.step) if ahead else None
+        while tracked.step < end and not late():
+            step, before = tracked.step, part()
+            batch = waiting.result() if waiting else draw(step)
+            waiting = pool.submit(draw, step + 1) if waiting and step + 1 < end else None
+            generator = torch.Generator().manual_seed(config.seed * 1_000_003 + number(step))
+            with accelerator.autocast():
+                loss, parts = stage.loss(model, batch, generator)
+            accelerator.backward(loss)
+            elapsed = mean_over_processes(params, time.time() - started, accelerator.num_processes)
+            accelerator.clip_grad_norm_(params, config.clip)
+            optimiser.step()
+            tracked.step, tracked.seconds = step + 1, seen + elapsed
+            schedule.step()
+            optimiser.zero_grad()
+            if average:
+                average.update(model)
+            parts = {"loss": float(loss.detach()), **parts}
+            running = {k: 0.95 * running.get(k, v) + 0.05 * v for k, v in parts.items()}
+            last = tracked.step == end or late()
+            due = last or part() > before
+            if due or tracked.step % config.save_every == 0:
+                accelerator.save_state(str(state))  # first: a measurement that fails does not cost what was learned
+            if (due or tracked.step % config.eval_every == 0) and accelerator.is_main_process:
+                measure()
     if accelerator.is_main_process:
         write_run(out, stage.name, config, tracked)
     return metrics

@@ -115,17 +115,16 @@ class VisionStage:
         sorts = [SORTS[int(c)] for c in captioned]
         tokens = torch.stack([self.tokens(r, s) for r, s in zip(rows, sorts, strict=True)])
         text = Composed(tokens, self.keep[torch.from_numpy(rows)], alone)
-        images = from_uint8(self.images[rows])
-        return {"tokens": text.tokens, "keep": text.keep, "images": images}
+        return {"tokens": text.tokens, "keep": text.keep, "images": torch.from_numpy(self.images[rows])}
 
     def loss(self, model: Any, batch: dict[str, Tensor], generator: torch.Generator):
         b = {k: v.to(self.device) for k, v in batch.items()}
         temperature = model.log_temperature.exp().clamp(0.01, 1)
-        t = model.ccm.aligned(b["tokens"], b["keep"])
-        return alignment_loss(t, model.vision(b["images"]), temperature), {"temperature": float(temperature.detach())}
+        t, v = model.ccm.aligned(b["tokens"], b["keep"]), model.vision(from_uint8(b["images"]))
+        return alignment_loss(t, v, temperature), {"temperature": float(temperature.detach())}
 
     def evaluate(self, model: Any) -> dict[str, float]:
-        images = [from_uint8(part).to(self.device) for part in self.test_images.split(64)]
+        images = [from_uint8(part.to(self.device)) for part in self.test_images.split(64)]
         v = nn.functional.normalize(torch.cat([model.vision(x).float() for x in images]), dim=-1)
         t = model.ccm.aligned(self.test.tokens.to(self.device), self.test.keep.to(self.device)).float()
         to_image, to_text = retrieved(t, v)
@@ -138,7 +137,7 @@ class VisionStage:
         if not (model.vision.config.reader and model.vision.config.alphabet):
             return found
         if self.read is None:  # the reader does not learn here
-            parts = [model.vision.letter_counts(from_uint8(x).to(self.device)) for x in self.whole.split(16)]
+            parts = [model.vision.letter_counts(from_uint8(x.to(self.device))) for x in self.whole.split(16)]
             self.read = torch.cat(parts).float()
         to_image, to_text = retrieved(spelled(t, self.asked.to(self.device)), spelled(v, self.read))
         return found | {

@@ -36,6 +36,7 @@ from training.vlsa import (
     SMOKE_SIZES,
     WATCHED,
     answers_right,
+    attention,
     called,
     cognition_figures,
     lexicon,
@@ -110,7 +111,7 @@ class ChatStage:
             p.requires_grad_(not name.startswith(STAYS))
         for name, p in language.named_parameters():
             p.requires_grad_("lora_" in name)
-        language.get_base_model().set_attn_implementation("eager")  # the faster backward pass on a CPU
+        language.get_base_model().set_attn_implementation(attention(self.device))
         if self.compile_layers:
             for layer in model.decoder.layers:
                 layer.compile(dynamic=False)

@@ -34,8 +34,8 @@ from pipelines.vlsa.loaders import register as register_vlsa
 from pipelines.vlsa.pipeline import in_cells
 from pipelines.vlsa.plain import PlainVlsaPipeline
 from pipelines.vlsa.types import Message
-from training.scale.engine import train
 from tests.elsewhere import NAME, elsewhere
+from training.scale.engine import train
 from training.scale.vlsa import ASKED, CONFIGS, STAGES, VlsaRecipe, owner
 
 from .conftest import launched

@@ -98,6 +98,9 @@ def test_learning_rate_falls_within_the_minutes_that_a_run_may_take() -> None:
     assert learning_rate(20, config, 0) > 0.99
     assert learning_rate(20, config, 60) == pytest.approx(0.525)
     assert learning_rate(20, config, 120) == learning_rate(1000, config, 5) == pytest.approx(0.05)
+    slow = RunConfig(steps=1000, batch=1, warmup=100, minutes=2)  # ten steps in all: it rises in the first
+    assert learning_rate(0, slow, 0) == 0.01 and learning_rate(1, slow, 6) == 0.5
+    assert learning_rate(2, slow, 12) > 0.97 and learning_rate(9, slow, 120) == pytest.approx(0.05)
 
 
 def test_log_keeps_its_columns_when_it_goes_on(tmp_path: Path) -> None:
@@ -122,6 +125,37 @@ def test_autoencoder_resumes_to_the_same_weights(tmp_path: Path, posters: Path) 
     assert rows(tmp_path / "broken")[-1]["step"] == "4"
     facts = json.loads((tmp_path / "broken" / "run.json").read_text())
     assert facts["steps"] == 4 and facts["samples"] == 8
+
+
+def test_what_was_learned_outlives_a_measurement_that_fails(tmp_path: Path, posters: Path) -> None:
+    """The state is saved first; given again, the command measures and ends without another step."""
+    config = smoke(autoencoder.CONFIGS, steps=3, eval_every=3, save_every=9)
+
+    class Failing(autoencoder.AutoencoderStage):
+        def evaluate(self, model: object) -> dict[str, float]:
+            raise RuntimeError("no room to measure")
+
+    with pytest.raises(RuntimeError, match="no room"):
+        fit(Failing(posters, held_out=2, fine=8, coarse=8), config, tmp_path)
+    for _ in range(2):
+        fit(autoencoder.AutoencoderStage(posters, held_out=2, fine=8, coarse=8), config, tmp_path)
+    assert [r["step"] for r in rows(tmp_path)] == ["3"] and load_part("autoencoder", tmp_path)
+
+
+def test_a_run_limited_in_time_is_measured_on_its_way(tmp_path: Path, posters: Path) -> None:
+    config = smoke(autoencoder.CONFIGS, steps=10_000, eval_every=10_000, save_every=10_000, minutes=0.1)
+    stage = autoencoder.AutoencoderStage(posters, held_out=2, fine=8, coarse=8)
+    fit(stage, config, tmp_path)
+    told = rows(tmp_path)
+    assert 2 <= len(told) <= 6 and float(told[-1]["minutes"]) >= 0.1
+
+
+def test_batches_drawn_ahead_are_the_same(tmp_path: Path, posters: Path) -> None:
+    for ahead in (False, True):
+        stage = autoencoder.AutoencoderStage(posters, held_out=2, fine=8, coarse=8)
+        fit(stage, smoke(autoencoder.CONFIGS, steps=3, ahead=ahead), tmp_path / str(ahead))
+    a, b = (load_part("autoencoder", tmp_path / str(ahead)).state_dict() for ahead in (False, True))
+    assert all(torch.equal(a[n], b[n]) for n in a)
 
 
 def test_alignment_stage_writes_parts_that_load(weights: Path) -> None:
@@ -260,12 +294,12 @@ def test_stages_keep_to_one_device(posters: Path, weights: Path, small_cache: Pa
     with elsewhere():
         data = load_posters(posters, fonts)
         latents = vfe.encode_posters(data, weights, fonts)
-        decoder = load_part("autoencoder", weights)
+        decoder, composed = load_part("autoencoder", weights), tlg.compose(data, weights)
         stages = [
             autoencoder.AutoencoderStage(posters, held_out=2, fine=8, coarse=8),
             align_stage(posters),
-            sketch.SketchStage(Assets(small_cache), weights, 4, width=16, blocks=1, channels=8, latent=4, convolutions=1),
-            tlg.LayoutStage(tlg.compose(data, weights), tlg.compose(data, weights), None, width=32, layers=1, heads=2),
+            sketch.SketchStage(Assets(small_cache), weights, 4, width=16, blocks=1, latent=4, convolutions=1),
+            tlg.LayoutStage(composed, composed, None, width=32, layers=1, heads=2),
             vfe.EnhancerStage(latents, latents, data.images[:8], decoder, layers=1, heads=2, head_dim=16),
             vision.VisionStage([data], data, weights, weights / "vision", {}),
         ]
