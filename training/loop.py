@@ -322,13 +322,13 @@ def write_run(out: Path, name: str, config: RunConfig, tracked: _Counter) -> Non
     (out / "run.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """The options that every recipe shares."""
+def parser(description: str, out: Path | None = None) -> argparse.ArgumentParser:
+    """The options that every recipe shares; `out` is the default of --out, which else has to be given."""
     p = argparse.ArgumentParser(description=description)
     p.add_argument("--config", choices=["smoke", "cpu", "gpu"], default="cpu")
     p.add_argument("--data", type=Path, default=Path(".cache/posters"), help="folder of training.data.dataset")
     p.add_argument("--weights", type=Path, default=Path("checkpoints/vlad-mini"), help="earlier stages' weights")
-    p.add_argument("--out", type=Path, required=True, help="folder for weights, state and log.csv")
+    p.add_argument("--out", type=Path, required=not out, default=out, help="folder for weights, state and log.csv")
     p.add_argument("--steps", type=int)
     p.add_argument("--batch", type=int)
     p.add_argument("--minutes", type=float)

@@ -159,8 +159,8 @@ def write_row(out: Path, metrics: dict[str, float]) -> None:
 
 
 def main() -> None:
-    p = parser(__doc__ or "")
-    p.set_defaults(data=None, out=Path("runs/variants"))
+    p = parser(__doc__ or "", Path("runs/variants"))
+    p.set_defaults(data=None)
     p.add_argument("--row", type=int, choices=ROWS)
     p.add_argument("--prepare", action="store_true", help="compute what the encoder sees, for all rows")
     p.add_argument("--posters", type=Path, required=True)
