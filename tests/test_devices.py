@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from pipelines import build_cache
@@ -26,6 +27,20 @@ def away(mini_folder: Any, vlsa_folder: Any) -> Iterator[ModelCache]:
     made = build_cache("mini")
     with elsewhere():
         yield ModelCache(made._loaders, Placement(NAME))
+
+
+def test_what_fails_on_a_gpu_fails_there() -> None:
+    with elsewhere():
+        x = torch.arange(6.0).view(2, 3).to(NAME).requires_grad_()
+        (x * 2 + x[torch.tensor([1, 0])]).sum().backward()  # an index may be on the CPU
+        assert x.grad is not None and x.grad.cpu().tolist() == [[3.0] * 3] * 2
+        assert (x.detach() + torch.tensor(1.0)).device.type == NAME  # and so may a scalar
+        with pytest.raises(RuntimeError, match=r"tensors on two devices, those of shape \[\(3,\)\]"):
+            x + torch.ones(3)
+        with pytest.raises(RuntimeError, match="numpy"):
+            x.detach().numpy()
+        with torch.inference_mode():
+            assert torch.zeros(2).to(x).device.type == torch.tensor([1], device=NAME).device.type == NAME
 
 
 def alike(a: Image.Image, b: Image.Image) -> bool:
