@@ -583,6 +583,8 @@ def test_stages_keep_to_one_device(tmp_path: Path, posters: Path, codebook: Path
             made = stage(number, posters, codebook, run)
             made.shape = dataclasses.replace(made.shape, **changes)
             assert stepped(made)
+        row = dataclasses.replace(rows_recipe.ROWS[6], sizes=recipe.SMOKE_SIZES, rank=2, length=64, half=False)
+        assert stepped(rows_recipe.RowStage(row, plain, plain, None, None, None, None, 0, side=4))
         assert stepped(letters_recipe.LettersStage([plain], plain, width=16))
         assert stepped(vq.VQStage(posters, posters, posters, None, codes=16, channels=4, fine=8, coarse=8))
         embed(plain, run, codebook, tmp_path / "again", plain=True)
