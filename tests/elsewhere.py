@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -140,6 +141,22 @@ def elsewhere() -> Iterator[None]:
             yield
     finally:
         torch._C._set_only_lift_cpu_tensors(False)
+
+
+def learned(recipe: Any, size: int = 2) -> set[str]:
+    """Two steps of a recipe for the preset `full` whose device this is, as `training.scale.engine.train` takes them:
+    names of the parameters that have changed.
+    """
+    model = recipe.model(SimpleNamespace(device=NAME), False)
+    recipe.start(0, 0, 1)
+    before = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
+    for step in range(2):
+        loss, _ = recipe.loss(model, recipe.batch(size), [step * size + k for k in range(size)])
+        loss.backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    return {n for n, p in model.named_parameters() if n in before and not torch.equal(p, before[n])}
 
 
 def stepped(stage: Any, size: int = 2) -> dict[str, float]:

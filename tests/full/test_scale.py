@@ -21,10 +21,12 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
 from pipelines import load
+from pipelines.cache import ModelCache, Placement
 from pipelines.config import PRESETS, Preset
 from pipelines.errors import BadSetting, CheckpointMissing
 from pipelines.types import FULL, Box, Element, Layout
 from pipelines.vlad.stable import trained
+from tests.elsewhere import NAME, elsewhere, learned
 from training.scale import streams
 from training.scale.engine import train
 from training.scale.streams import FORMS, samples
@@ -331,3 +333,9 @@ def test_configurations_are_those_that_accelerate_reads(name: str) -> None:
         assert found.fsdp_config["fsdp_transformer_layer_cls_to_wrap"].split(",") == VladRecipe.blocks
     if name.startswith("zero"):
         assert found.deepspeed_config["zero_stage"] == int(name[-1])
+
+
+def test_its_training_keeps_to_one_device(recipe: VladRecipe) -> None:
+    recipe.pipeline.cache = ModelCache(recipe.pipeline.cache._loaders, Placement(NAME))
+    with elsewhere():
+        assert any("lora_" in n for n in learned(recipe))

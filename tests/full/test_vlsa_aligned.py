@@ -34,7 +34,7 @@ from pipelines.vlsa.loaders import register as register_vlsa
 from pipelines.vlsa.pipeline import in_cells
 from pipelines.vlsa.plain import PlainVlsaPipeline
 from pipelines.vlsa.types import Message
-from tests.elsewhere import NAME, elsewhere
+from tests.elsewhere import NAME, elsewhere, learned
 from training.scale.engine import train
 from training.scale.vlsa import ASKED, CONFIGS, STAGES, VlsaRecipe, owner
 
@@ -358,3 +358,12 @@ def test_it_answers_and_rebuilds_in_half_precision_on_a_device_of_its_own(vlsa: 
         assert said(made, image)
         assert list(made.reconstruct(view, steps=2))[-1].stage == "done"
         assert made.tokens(view).true.min() >= 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_its_training_keeps_to_one_device(recipe: Callable[..., VlsaRecipe], stage: int) -> None:
+    made = recipe(stage)
+    made.cache = ModelCache(made.cache._loaders, Placement(NAME))
+    with elsewhere():
+        moved = learned(made)
+    assert {owner(n) for n in moved} <= set(STAGES[stage].learns) and moved
