@@ -69,7 +69,7 @@ def test_commands_of_the_documents_can_be_given(document: str, monkeypatch: pyte
     assert found and not refused
 
 
-@pytest.mark.parametrize("config", ["cpu", "gpu"])
+@pytest.mark.parametrize("config", ["short", "cpu", "gpu"])
 def test_commands_of_the_recipe_can_be_given(config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     todo = steps(config, tmp_path / "run", tmp_path / "data")
     refused = [s.command for s in todo if not parses(s.module, list(s.arguments), monkeypatch)]

@@ -2,6 +2,7 @@
 
     python -m training.everything --config gpu          # one GPU and many cores: planned for half an hour
     python -m training.everything --config cpu          # two CPU cores: see training/README.md
+    python -m training.everything --config short        # both at full size, two steps a stage: a rehearsal
     python -m training.everything --config gpu --list   # what would be run
 
 Each step is one of the modules of training/README.md, with the lengths in OPTIONS. A step that has ended is not run
@@ -30,13 +31,16 @@ import torch
 
 from training.data.assets import default_path
 
-CONFIGS = ("smoke", "cpu", "gpu")
+CONFIGS = ("smoke", "short", "cpu", "gpu")
 AMOUNTS = {  # pictures of each data set
     "smoke": {"posters": 6, "held-out": 6, "pages": 4, "shelves": 4, "photos": 4},
+    "short": {"posters": 400, "held-out": 300, "pages": 60, "shelves": 60, "photos": 40},
     "cpu": {"posters": 38000, "held-out": 512, "pages": 14000, "shelves": 21000, "photos": 4000},
     "gpu": {"posters": 60000, "held-out": 512, "pages": 16000, "shelves": 24000, "photos": 6000},
 }
-JOBS = {"smoke": 1, "cpu": 1, "gpu": 3}  # steps at a time: some are bound by the CPU, and no small model fills a GPU
+# steps at a time: some are bound by the CPU, and no small model fills a GPU
+JOBS = {"smoke": 1, "short": 1, "cpu": 1, "gpu": 3}
+SHORTENED = " --steps 2 --batch 4 --eval-every 2"  # "short" is "cpu" with models of full size and hardly any training
 EMBEDDED = 24000  # pictures of each data set that the language model meets on a GPU: one process cuts 150 a second
 # Options of each stage. In "gpu" the learning rate falls within --minutes; stages that wait for one another have 20
 # minutes together, which leaves ten of half an hour for data, embedding and the start of each process.
@@ -106,11 +110,14 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
         found.append(Step(name, known, f"training.{module}", told))
 
     def stage(name: str, needs: str, module: str, *arguments: str | Path, assets_too: bool = False) -> None:
-        given = OPTIONS[name].get(config, "")
+        given = OPTIONS[name].get("cpu" if config == "short" else config, "")
+        own = "cpu" if config == "short" else config
+        if config == "short":  # what is said last counts
+            given += SHORTENED
         if config == "gpu":  # as many jobs at a time share the cores
             given += f" --threads {max(1, (os.cpu_count() or 1) // JOBS[config])}"
         more = kept if assets_too else ()
-        add(name, needs, module, "--config", config, "--out", out / name, given, *arguments, *more)
+        add(name, needs, module, "--config", own, "--out", out / name, given, *arguments, *more)
 
     def publish(run: str, parts: Sequence[str], to: Path) -> None:
         add(f"{run}-publish", run, "checkpoints", out / run, " ".join(parts), "--to", to)
