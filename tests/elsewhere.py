@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -83,12 +84,16 @@ class Moving(TorchDispatchMode):
     """Sees what is made on the second device or moved to it."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.is_inference_mode_enabled():  # what autograd would have taken apart
+        if torch.is_inference_mode_enabled() and composite(function):  # what autograd would have taken apart
             with self:
-                out = function.decompose(*args, **kwargs or {})
-            if out is not NotImplemented:
-                return out
+                return function.decompose(*args, **kwargs or {})
         return computed(function, args, kwargs or {})
+
+
+@lru_cache(None)
+def composite(function: Any) -> bool:
+    """Whether an operation is made of others."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(function.name(), "CompositeImplicitAutograd"))
 
 
 def computed(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
