@@ -11,7 +11,7 @@ operation on tensors of both devices is an error (but for scalars and, for what 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -148,6 +148,15 @@ def elsewhere() -> Iterator[None]:
         torch._C._set_only_lift_cpu_tensors(False)
 
 
+def taught(model: Any, loss: Callable[[int], Tensor], fused: bool = False) -> None:
+    """Two optimiser steps of what needs a gradient; `loss` of a step."""
+    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], fused=fused)
+    for step in range(2):
+        loss(step).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+
 def learned(recipe: Any, size: int = 2) -> set[str]:
     """Two steps of a recipe for the preset `full` whose device this is, as `training.scale.engine.train` takes them:
     names of the parameters that have changed.
@@ -155,27 +164,16 @@ def learned(recipe: Any, size: int = 2) -> set[str]:
     model = recipe.model(SimpleNamespace(device=NAME), False)
     recipe.start(0, 0, 1)
     before = {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.01)
-    for step in range(2):
-        loss, _ = recipe.loss(model, recipe.batch(size), [step * size + k for k in range(size)])
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
+    taught(model, lambda step: recipe.loss(model, recipe.batch(size), [step * size + k for k in range(size)])[0])
     return {n for n, p in model.named_parameters() if n in before and not torch.equal(p, before[n])}
 
 
 def stepped(stage: Any, size: int = 2) -> dict[str, float]:
-    """Two optimiser steps of a training stage whose device this is, as `training.loop.fit` takes them, and what it
-    then measures.
-    """
+    """Two steps of a training stage whose device this is, as `training.loop.fit` takes them; what it then measures."""
     model = stage.modules()
     assert {p.device.type for p in model.parameters()} == {NAME}, type(stage).__name__
-    optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], fused=True)
-    for step in range(2):
-        loss, _ = stage.loss(model, stage.batch(step, size), torch.Generator().manual_seed(step))
-        loss.backward()
-        optimiser.step()
-        optimiser.zero_grad()
+    seeds = [torch.Generator().manual_seed(k) for k in range(2)]
+    taught(model, lambda step: stage.loss(model, stage.batch(step, size), seeds[step])[0], fused=True)
     model.eval()
     with torch.no_grad():
         return stage.evaluate(model)

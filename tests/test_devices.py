@@ -23,7 +23,9 @@ ROUNDING = 4  # of 255
 @pytest.fixture(scope="module")
 def away(mini_folder: Any, vlsa_folder: Any) -> ModelCache:
     """The models of both pipelines, all of them on the second device when they compute."""
-    return ModelCache(build_cache("mini")._loaders, Placement(NAME))
+    made = build_cache("mini")
+    made.placement = Placement(NAME)
+    return made
 
 
 def test_what_fails_on_a_gpu_fails_there() -> None:

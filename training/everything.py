@@ -110,8 +110,8 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
         found.append(Step(name, known, f"training.{module}", told))
 
     def stage(name: str, needs: str, module: str, *arguments: str | Path, assets_too: bool = False) -> None:
-        given = OPTIONS[name].get("cpu" if config == "short" else config, "")
         own = "cpu" if config == "short" else config
+        given = OPTIONS[name].get(own, "")
         if config == "short":  # what is said last counts
             given += SHORTENED
         if config == "gpu":  # as many jobs at a time share the cores

@@ -208,7 +208,8 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
         metrics.clear()
         metrics.update(_measure(stage, model, average, out))
         row = {"step": tracked.step, "samples": tracked.step * config.batch, "minutes": tracked.seconds / 60}
-        log.write({**row, **running, **metrics})
+        if log.last != str(tracked.step):
+            log.write({**row, **running, **metrics})
         print(stage.name, {k: round(v, 4) for k, v in {**row, **running, **metrics}.items()}, flush=True)
 
     def number(step: int) -> int:
@@ -218,8 +219,7 @@ def fit(stage: Stage, config: RunConfig, out: Path, stop_after: int | None = Non
         return stage.batch(number(step), config.batch // accelerator.num_processes)
 
     if tracked.step and (tracked.step >= end or late()) and accelerator.is_main_process:
-        if log.last != str(tracked.step):  # it was stopped before it was measured
-            measure()
+        measure()  # it has ended; perhaps before it was measured
     with ThreadPoolExecutor(1) as pool:
         ahead = config.ahead or accelerator.device.type == "cuda"
         waiting = pool.submit(draw, tracked.step) if ahead else None

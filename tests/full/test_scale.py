@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
 from pipelines import load
-from pipelines.cache import ModelCache, Placement
+from pipelines.cache import Placement
 from pipelines.config import PRESETS, Preset
 from pipelines.errors import BadSetting, CheckpointMissing
 from pipelines.types import FULL, Box, Element, Layout
@@ -336,6 +336,6 @@ def test_configurations_are_those_that_accelerate_reads(name: str) -> None:
 
 
 def test_its_training_keeps_to_one_device(recipe: VladRecipe) -> None:
-    recipe.pipeline.cache = ModelCache(recipe.pipeline.cache._loaders, Placement(NAME))
+    recipe.pipeline.cache.placement = Placement(NAME)
     with elsewhere():
         assert any("lora_" in n for n in learned(recipe))

@@ -8,8 +8,8 @@ import torch
 from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
 from PIL import Image
 
-from pipelines import build_cache, load
-from pipelines.cache import ModelCache, Placement
+from pipelines import load
+from pipelines.cache import Placement
 from pipelines.config import Preset
 from pipelines.errors import BadSetting
 from pipelines.models.vfe import VisualFeatureEnhancer
@@ -127,9 +127,9 @@ def test_without_a_canvas_and_at_full_noise_it_is_plain_stable_diffusion(full: P
     assert difference.mean() < 1 and difference.max() <= 3
 
 
-def test_it_draws_in_half_precision_on_a_device_of_its_own(full: Preset) -> None:
+def test_it_draws_in_half_precision_on_a_device_of_its_own(vlad: VladPipeline) -> None:
+    vlad.cache.placement = Placement(NAME, dtype=torch.bfloat16)
     with elsewhere():
-        vlad = VladPipeline(ModelCache(build_cache("full")._loaders, Placement(NAME, dtype=torch.bfloat16)), "full")
         layout = vlad.plan("A red poster with the text 'SALE'", seed=1)
         done = vlad.generate(layout, seed=1, steps=2, size=512)
         assert done.images[0].size == (512, 512) and len(vlad.read_back(layout, done.images)) == 1

@@ -351,19 +351,18 @@ def test_half_precision_is_where_it_should_be(vlsa: AlignedVlsaPipeline) -> None
 
 
 def test_it_answers_and_rebuilds_in_half_precision_on_a_device_of_its_own(vlsa: AlignedVlsaPipeline) -> None:
+    vlsa.cache.placement = Placement(NAME, dtype=torch.bfloat16)
+    image = pictures()[2]
     with elsewhere():
-        made = AlignedVlsaPipeline(ModelCache(vlsa.cache._loaders, Placement(NAME, dtype=torch.bfloat16)))
-        image = pictures()[2]
-        view = made.view(image)
-        assert said(made, image)
-        assert list(made.reconstruct(view, steps=2))[-1].stage == "done"
-        assert made.tokens(view).true.min() >= 0
+        assert said(vlsa, image)
+        assert list(vlsa.reconstruct(vlsa.view(image), steps=2))[-1].stage == "done"
+        assert vlsa.tokens(vlsa.view(image)).true.min() >= 0
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_its_training_keeps_to_one_device(recipe: Callable[..., VlsaRecipe], stage: int) -> None:
     made = recipe(stage)
-    made.cache = ModelCache(made.cache._loaders, Placement(NAME))
+    made.cache.placement = Placement(NAME)
     with elsewhere():
         moved = learned(made)
     assert {owner(n) for n in moved} <= set(STAGES[stage].learns) and moved

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines import build_cache, load_both, load_vlsa
-from pipelines.cache import ModelCache, Placement
+from pipelines import load_both, load_vlsa
+from pipelines.cache import Placement
 from pipelines.config import PRESETS, Preset
 from pipelines.errors import BadSetting, NotTrained
 from pipelines.registry import load_llava, load_processor
@@ -116,7 +116,7 @@ def test_the_page_cuts_images_as_the_preset_has_it(full: Preset, picture: Image.
     assert app.backend("full").view(picture).tile == 28 and app.backend("mini").view(picture).tile == 128
 
 
-def test_it_answers_in_half_precision_on_a_device_of_its_own(full: Preset, picture: Image.Image) -> None:
+def test_it_answers_in_half_precision_on_a_device_of_its_own(vlsa: PlainVlsaPipeline, picture: Image.Image) -> None:
+    vlsa.cache.placement = Placement(NAME, dtype=torch.bfloat16)
     with elsewhere():
-        made = PlainVlsaPipeline(ModelCache(build_cache("full")._loaders, Placement(NAME, dtype=torch.bfloat16)))
-        assert answer(made, Message("user", "What is it?", made.view(picture)), max_tokens=4)
+        assert answer(vlsa, Message("user", "What is it?", vlsa.view(picture)), max_tokens=4)
