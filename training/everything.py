@@ -4,6 +4,7 @@
     python -m training.everything --config cpu          # two CPU cores: see training/README.md
     python -m training.everything --config short        # both at full size, two steps a stage: a rehearsal
     python -m training.everything --config gpu --list   # what would be run
+    python -m training.everything --config cpu --until vfe-publish    # that step and what it needs, and no others
 
 Each step is one of the modules of training/README.md, with the lengths in OPTIONS. A step that has ended is not run
 again, and one that was stopped goes on where it was, so the same command is given again after an interruption.
@@ -190,6 +191,20 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
     return found
 
 
+def needed(todo: Sequence[Step], last: str) -> list[Step]:
+    """The step named `last` and those that it needs, in their order.
+
+    Raises:
+        ValueError: no step has that name.
+    """
+    names = {last}
+    if all(s.name != last for s in todo):
+        raise ValueError(f"There is no step {last!r}; steps are {', '.join(s.name for s in todo)}.")
+    for step in reversed(todo):
+        names |= set(step.needs) if step.name in names else set()
+    return [s for s in todo if s.name in names]
+
+
 def compiled(config: str) -> tuple[str, ...]:
     """Compiled layers pay where a stage takes longer than compiling them, which a GPU's minutes do not."""
     return ("--compile",) if config == "cpu" else ()
@@ -278,11 +293,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     p.add_argument("--data", type=Path, default=Path(".cache/everything"), help="folder of the data sets")
     p.add_argument("--assets", type=Path, help="folder of an asset cache; default: build it where it is missing")
     p.add_argument("--jobs", type=int, help="steps at a time")
+    p.add_argument("--until", metavar="STEP", help="run this step and those that it needs, e.g. vfe-publish for VLAD's")
     p.add_argument("--list", action="store_true", help="print the commands and run nothing")
     args = p.parse_args(arguments)
     there = (default_path() / "objects.json").exists()
     assets = args.assets or (default_path() if there else None)
     todo = steps(args.config, args.out, args.data, assets)
+    if args.until:
+        try:
+            todo = needed(todo, args.until)
+        except ValueError as e:
+            raise SystemExit(str(e)) from None
     if args.list:
         print("\n".join(s.command for s in todo))
         return

@@ -13,7 +13,7 @@ from pipelines.registry import local_folder, tensors_bytes
 from pipelines.vlad import loaders as vlad
 from pipelines.vlsa import loaders as vlsa
 from training import everything
-from training.everything import Step, called, launched, main, run, steps
+from training.everything import Step, called, launched, main, needed, run, steps
 
 
 def test_two_folders_of_checkpoints_come_out_of_nothing(tmp_path: Path, small_cache: Path) -> None:
@@ -56,6 +56,19 @@ def test_steps_are_in_order_and_need_what_there_is(config: str, tmp_path: Path) 
         for step in found:
             ends[step.name] = max((ends[n] for n in step.needs), default=0.0) + minutes.get(step.name, 0.0)
         assert max(minutes.values()) <= 10 and max(ends.values()) <= 20.01  # the rest of half an hour is not training
+
+
+def test_a_step_with_what_it_needs_and_no_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    todo = steps("cpu", tmp_path / "run", tmp_path / "data")
+    found = needed(todo, "vfe-publish")
+    names = [s.name for s in found]
+    assert names[0] == "assets" and names[-1] == "vfe-publish" and {"sketch", "tlg", "align"} < set(names)
+    assert not {"vq", "letters", "pages", "photos", "vision"} & set(names)
+    for i, step in enumerate(found):
+        assert set(step.needs) <= set(names[:i]), step.name
+    assert needed(todo, todo[0].name) == todo[:1]
+    with pytest.raises(SystemExit, match="no step 'vfe2'; steps are"):
+        main(["--config", "cpu", "--until", "vfe2", "--out", str(tmp_path)])
 
 
 def test_what_a_failed_step_was_to_make_is_not_missed_silently(tmp_path: Path) -> None:
