@@ -91,14 +91,16 @@ class Step:
         return f"python -m {self.module} {' '.join(self.arguments)}"
 
 
-def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> list[Step]:
+def steps(config: str, out: Path, data: Path, assets: Path | None = None, jobs: int | None = None) -> list[Step]:
     """All steps in an order in which they can be run one after the other.
 
     Args:
         config: one of CONFIGS. out: folder of runs and checkpoints. data: folder of the data sets; where it has the
         sources of photographs they are not fetched again. assets: asset cache that is there; None builds the default.
+        jobs: steps at a time, which share the cores; None stands for those of the configuration.
     """
     found: list[Step] = []
+    jobs = jobs or JOBS[config]
     vlad, vlsa = out / "checkpoints" / "vlad-mini", out / "checkpoints" / "vlsa-mini"
     amounts = AMOUNTS[config]
     kept = ("--assets", str(assets)) if assets else ()
@@ -115,8 +117,8 @@ def steps(config: str, out: Path, data: Path, assets: Path | None = None) -> lis
         given = OPTIONS[name].get(own, "")
         if config == "short":  # what is said last counts
             given += SHORTENED
-        if config == "gpu":  # as many jobs at a time share the cores
-            given += f" --threads {max(1, (os.cpu_count() or 1) // JOBS[config])}"
+        if jobs > 1:
+            given += f" --threads {max(1, (os.cpu_count() or 1) // jobs)}"
         more = kept if assets_too else ()
         add(name, needs, module, "--config", own, "--out", out / name, given, *arguments, *more)
 
@@ -298,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = p.parse_args(arguments)
     there = (default_path() / "objects.json").exists()
     assets = args.assets or (default_path() if there else None)
-    todo = steps(args.config, args.out, args.data, assets)
+    todo = steps(args.config, args.out, args.data, assets, args.jobs)
     if args.until:
         try:
             todo = needed(todo, args.until)

@@ -20,6 +20,7 @@ _AFTER_PRICES = re.compile(  # where no item of the list begins with an article
     _FURTHER_THING.pattern + r"|,?\s+and (?:an?|one|two|three|some) (?!\d)|\s(?:with|in|on) an?\b"
     r"|\sin \w+ (?:chalk|letters|lettering|script|writing)\b"
 )
+_LINES_OF_ONE = re.compile(r"\b(?:over|in|on|across) (?:two|three|2|3) lines?\b")  # "spread over two lines: KEEP CALM"
 MOST_WORDS = 5  # of an item
 MOST_WORDS_OF_LINE = 7
 
@@ -28,6 +29,9 @@ def find_listed(reading: Reading) -> list[Item]:
     """ "a note: milk, bread, 6 eggs", "a board with three lines:" and the lines below, "listing Tea 2, Cake 4"."""
     match = _LISTS.search(reading.masked)
     if match is None:
+        return []
+    below = re.match(r"[^\n]{12,}\n", reading.masked[match.end() :])
+    if below and _LINES_OF_ONE.search(reading.masked[: match.start() + 6]):
         return []
     ends = _LIST_ENDS.search(reading.masked, match.end())
     end = ends.start() if ends else len(reading.masked)

@@ -455,6 +455,15 @@ EXTRA_ALIASES = {
     "seashell": "spiral shell",
     "shell": "spiral shell", "surfer": "person surfing", "runner": "person running", "dancer": "woman dancing",
     "cyclist": "person biking", "swimmer": "person swimming",
+    "sledge": "sled", "toboggan": "sled", "flower pot": "potted plant", "flowerpot": "potted plant",
+    "plant pot": "potted plant", "racket": "badminton racket", "tennis racket": "badminton racket",
+    "racquet": "badminton racket", "tennis racquet": "badminton racket", "tombstone": "headstone",
+    "gravestone": "headstone", "grave stone": "headstone", "hen": "chicken", "chilli": "hot pepper",
+    "chili": "hot pepper", "chilli pepper": "hot pepper", "chili pepper": "hot pepper", "mop": "broom",
+    "paw print": "paw prints", "watering can": "pouring jar", "arrow": "right arrow",
+    "arrow pointing right": "right arrow", "arrow pointing to the right": "right arrow",
+    "arrow pointing left": "left arrow", "arrow pointing to the left": "left arrow", "arrow pointing up": "up arrow",
+    "arrow pointing upwards": "up arrow", "arrow pointing down": "down arrow", "arrow pointing downwards": "down arrow",
 }  # fmt: skip
 
 # Things by themselves, adjectives before others.

@@ -89,7 +89,7 @@ class Reading:
         found = _WORD.finditer(self.low)
         self.words = tuple(Word(m.group().replace("’", "'"), m.start(), m.end()) for m in found)
         self.taken = [False] * len(self.words)
-        self.masked = self.low.replace("’", "'")
+        self.masked = self.low.replace("’", "'").replace("::", ", ")  # "gym :: concrete wall"
 
     def take(self, start: int, end: int, mask: bool = False) -> None:
         """Claims the words that overlap prompt[start:end]; with `mask` they disappear from `masked` as well."""

@@ -27,7 +27,7 @@ MOST_WORDS = 16  # of a text
 # Capitalised words with small ones between them: "Love Is In A Cup", "Bank of Oak".
 TITLE_RUN = re.compile(
     r"[A-ZÀ-Þ0-9][\w'’.&-]*(?:\s+(?:(?:and|of|the|in|on|for|from|a|to|at|with|&|de|la|du)\s+){0,2}"
-    r"[A-ZÀ-Þ0-9][\w'’&-]*)*[!?]?"
+    r"(?:[A-ZÀ-Þ]\.(?=\s+[A-ZÀ-Þ])|[A-ZÀ-Þ0-9][\w'’&-]*))*[!?]?"
 )
 _TIMES = "dozen|cup|piece|pound|kilo|slice|bag|glass|day|night|month|year"
 PER_PIECE = rf"(?: (?:off|each|only|or less|and up|per \w+|an? (?:{_TIMES}))\b)?"
@@ -59,6 +59,9 @@ _STOP = re.compile(
     r"|up\s+top\b"
     rf"|(?:written|printed|painted|lettered|engraved|embroidered|shown|displayed)\s+(?:on|in|across|at|above|below|over|out|under|"
     rf"underneath|beneath|inside)\b"
+    r"|(?:must|should|ha(?:s|ve)\s+to|needs?\s+to)\s+(?:be|stand|go|appear)\s+(?:very|really|as|big|large|huge|small|bold|"
+    r"in|at|on|under|above|below|near|centred|centered|readable|visible|legible|written|printed|clearly|easy)\b"
+    r"|(?:goes?|stands?|sits?)\s+(?:to|at|in|across|along|below|under|above)\s+(?:the|it|them|that)\b"
     rf"|in\s+{MARK}|{MARK})"
 )
 _AND_THING = re.compile(rf"(?:and|with|plus)\s+(?:(the|{_COUNT})\s+)?")

@@ -49,7 +49,13 @@ def find_things(reading: Reading, lexicon: Lexicon) -> Things:
 _LIKED = re.compile(
     r"\b(?:loves?|likes?|adores?|crazy about|obsessed with|fan of|into|favou?rites?(?: \w+)? (?:is|are))\s*$"
 )
-_ADDRESSED = re.compile(r"\b(?:i|we|she|he|they|my \w+)\s+(?:really\s+|just\s+)?(?:loves?|likes?|adores?)\s*$")
+_ADDRESSED = re.compile(
+    r"\b(?:i|we|she|he|they|my \w+)\s+(?:really\s+|just\s+)?(?:loves?|likes?|adores?|miss(?:es)?|lost)"
+    r"(?:\s+(?:my|our|his|her|their))?\s*$"
+)
+_SEEN_FROM = re.compile(
+    r"\b(?:readable|visible|legible|seen|read|recogni[sz]able)\s+from\s+(?:an?|the|each|every)\s+(?:\w+\s+)?$"
+)
 _BODY = frozenset("mouth nose ear ears eye eyes hand hands head paw paws back arm arms leg legs foot feet".split())
 _OWN = ("its", "his", "her", "their", "my", "your")
 _SIGNLESS_BOARDS = ("cutting", "chopping", "chess", "ironing", "diving", "surf", "skate", "snow", "dart")
@@ -271,12 +277,12 @@ def _stands_as_noun(reading: Reading, i: int, things: Things) -> bool:
     return clause and (right in ("", ",", ".") or bool(_SPOT.match(reading.masked, end)))
 
 
-_SPOT = re.compile(r"\s(?:on|at|in|with|above|below|over|under|behind|beside)\s(?:the|a|an)?\b")
+_SPOT = re.compile(r"\s(?:on|at|in|with|above|below|over|under|behind|beside|pointing)(?:\s(?:the|a|an))?\b")
 
 
 def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) -> None:
     first, count, colours = before(reading, i)
-    if negated(reading, first):
+    if negated(reading, first) or _SEEN_FROM.search(reading.masked, 0, reading.words[i].start):
         reading.take(reading.words[first].start, reading.words[i + n - 1].end)
         return
     if _named_before(reading, first, i, name, things):

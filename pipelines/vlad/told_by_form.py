@@ -24,25 +24,27 @@ from pipelines.vlad.nouns import (
     TEXT_NOUNS,
 )
 from pipelines.vlad.reading import LOOK_WORDS, MARK, Item, Reading
-from pipelines.vlad.text_ends import PER_PIECE, TITLE_RUN
+from pipelines.vlad.text_ends import PER_PIECE, TITLE_RUN, end_of_text
 
 # Behind a word for it; the text is group 1.
-_SENTENCE = rf"(?-i:{TITLE_RUN.pattern}(?:,\s+{TITLE_RUN.pattern})*)(?=\s*(?:[.\n]|$))"  # "Every Tuesday, Room 204."
+_SENTENCE = rf"(?-i:{TITLE_RUN.pattern}(?:,\s+{TITLE_RUN.pattern})*)(?<!\b[MD][rs])(?<!\bSt)(?<!\bMrs)(?=\s*(?:[.\n]|$))"  # "Every Tuesday, Room 204."
 _NTH_LINE = re.compile(
     rf"\b(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|next|last|top|bottom) line(?::\s+({_SENTENCE})|:?\s+"
     r"([^\n,.;\x01]+))",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
-    r"(?:^|[.;,\n]\s*)(?:dates?|time|place|venue|where|when|address|location|price|phone|website|hours)\s?:\s+"
+    r"(?:^|[.;,\n]\s*)(?:dates?|time|place|venue|where|when|address|location|price|phone|website|hours|"
+    r"author|artist|speaker|host|guest|starring|director|teacher|instructor|chef|owner|organi[sz]er|band|team|company|"
+    r"occupation|profession|job(?: title)?|position|role|department|room|issue|edition|e-?mail)\s?:\s+"
     rf"(?:(?=[A-Z0-9])({_SENTENCE})|((?-i:{TITLE_RUN.pattern})))",
     re.IGNORECASE,
 )
 _NUMERAL = r"[A-Z]\s?[&+]\s?[A-Z]|[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
 _FIGURES = re.compile(
     r"\b(?:the\s+)?(?:letters?|(?:phone\s|telephone\s|mobile\s)?numbers?|numerals?|digits?|initials|monogram|"
-    rf"figures?|(?<!new )year|score|price)\s+"
-    rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d|,\s?[A-Z](?![\w'’])|\s(?:and|&)\s[A-Z](?![\w'’]))"
+    rf"figures?|(?<!new )year(?=\s\d{4})|score|rating|price)\s+"
+    rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d|\s\d\d|,\s?[A-Z](?![\w'’])|\s(?:and|&)\s[A-Z](?![\w'’]))"
 )
 _SHOWING = re.compile(r"\bshowing\s+(\d[\d\s+×x*/=.:-]*)(?=$|[,.;!]|\s(?:in|on|at|and)\b)")
 _CAPITAL = re.compile(r"\b(?:capital|small|lower-?case|upper-?case|block)\s+([A-Za-z])(?![\w'’])")
@@ -62,9 +64,10 @@ _HEADED = re.compile(
     r"(?:(?:^|(?<=[.!?\n] )|(?<=\n))(?:Headline|Title|Subtitle|Tagline|Caption|Heading|Slogan)|\b(?:"
     r"(?:band |brand |company |place )?names?|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
     r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side)|"
-    r"(?<=, )text|(?<=the )(?:text|message|wording|lettering) (?:is|should be)))"
+    r"(?<=, )text|(?<=[Tt]he )(?:text|message|wording|lettering)(?: on (?:it|the \w+|its \w+))? (?:is|should be)))"
     r"(?: is|:)?\s+(?:(?=[A-ZÀ-Þ][\w'’])|(?<=dates )(?=\d)|(?<=date )(?=\d))"
 )
+_SENTENCES = re.compile(r"(?:tagline|slogan|motto|headline|caption|message|wording|text)\b", re.IGNORECASE)
 _SMALL = r"(?:(?:of|the|in|on|for|from|a|to|at|and|&)\s+){0,2}"
 _CAPITALISED = rf"[A-Z][\w'’]*\s+(?:{_SMALL}[A-Z][\w'’]*\s+){{0,6}}{_SMALL}[A-Z][\w'’!?]*"
 _WITH_TITLE = re.compile(
@@ -81,16 +84,20 @@ _AT_PLACE = re.compile(
     r"\b(?:at|on|in|along|across)\s+(?:the\s+)?(?:very\s+)?(?:top|bottom|middle|centre|center|left|right|front|back)"
     rf"(?:\s+(?:it\s+says|is|the\s+words?))?[,:]?\s+(?={_CAPITALISED})"
 )
+_HERE = r"(?:underneath|below|beneath|above|on top)(?: (?:it|that|this|them))?"
+_COLOURED = rf"in (?:{'|'.join(sorted(map(re.escape, COLOUR_RGB), key=len, reverse=True))})(?=\s*(?:$|[,.;\n]))"
 _IN_CLAUSE = re.compile(
-    rf"[,.;]\s+(?={_CAPITALISED}\s+(?:(?:underneath|below|beneath|above|on top)(?=\s*(?:$|[,.;\n]))|"
-    r"at the (?:top|bottom)\b|across the (?:top|bottom|middle)\b))"
+    rf"[,.;]\s+(?={_CAPITALISED}\s+(?:{_HERE}(?=\s*(?:$|[,.;\n]))|{_COLOURED}|"
+    rf"at the (?:top|bottom)\b|across the (?:top|bottom|middle)\b)|[A-Z]{{2,}}\d+\s+(?:{_HERE}|{_COLOURED}))"
+    rf"|\band\s+(?=[A-ZÀ-Þ][\w'’]+\s+{_HERE}(?=\s*(?:$|[,.;\n])))"
 )
+_ON_IT = re.compile(r"\bwith\s+(?=[A-Z][A-Z.!?]+\s+(?:on (?:it|top|the)|above it|below it)\b)")  # "with RIP on it"
 _FOR_NAME = re.compile(
     r"\b(?:sign|logo|storefront|shop front|ticket|label|menu|banner|business card|badge|flyer)\s+for\s+(?:the\s+)?"
     r"(?=[A-Z][\w'’]*\s+[A-Z&])"
 )
 _IS_WRITTEN = re.compile(r"\b(?:is|are|has|with|and)\s+written:?\s+(?=[A-ZÀ-Þ][\w'’])")
-_BEFORE_TITLE = (_HEADED, _WITH_TITLE, _IS_WRITTEN, _BELOW_IT, _AT_PLACE, _IN_CLAUSE, _FOR_NAME)
+_BEFORE_TITLE = (_HEADED, _WITH_TITLE, _IS_WRITTEN, _BELOW_IT, _AT_PLACE, _IN_CLAUSE, _ON_IT, _FOR_NAME)
 
 # Texts as a whole.
 _CAPITALS = re.compile(
@@ -113,7 +120,7 @@ _TELEPHONE = re.compile(
     r"((?:(?:Call|Tel|Ring|WhatsApp|call)(?: us| now| me)?(?: at| on)?[.:]? )?"
     r"(?:\+\d{1,3}[ -]?(?:\(?\d{1,5}\)?[ -]?){2,5}|\(\d{3,5}\) ?\d{3,4}[ -]?\d{2,4}|"
     r"(?!(?:19|20)\d\d-(?:19|20)\d\d)\d{3,5}-\d{3,4}(?:-\d{3,4})?|"
-    r"\d{3}\.\d{3}\.\d{3,4}|0\d{2,4}[ -]\d{3,7}(?:[ -]\d{3,4})?)(?<=\d))(?![\w%]|[-.]\d)"
+    r"\d{3}\.\d{3}\.\d{3,4}|0\d{2,4}(?:[ -]\d{2,7}){1,5})(?<=\d))(?![\w%]|[-.]\d)"
 )
 _DAY = r"(?:mon|tues?|wednes|thurs?|fri|satur|sun)day|mon|tue|wed|thu|fri|sat|sun|weekends?|daily"
 _MONTH = (
@@ -188,6 +195,8 @@ def _text_of(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -
         thing = run is not None and default_lexicon().get(run.group().lower()) is not None
         if run is None or thing or MARK in reading.masked[run.start() : run.end()]:
             return None
+        if pattern is _HEADED and _SENTENCES.search(match.group()) and " " not in run.group():
+            return run.start(), max(run.end(), end_of_text(reading, run.start()))
         hour = _AFTER_HOUR.match(reading.prompt, run.end())
         return run.start(), hour.end() if hour else run.end()
     if pattern is _CODES and reading.prompt.isupper():

@@ -42,17 +42,24 @@ _SAYS = re.compile(
 )
 _READS = re.compile(r"\b(?:reads|reading|read)" + _LEAD)
 _NAMED = re.compile(r"\b(?:named|called)" + _LEAD)
+_NOT_BESIDE = "".join(  # "under the letters: a teddy bear"
+    rf"(?<!\b{where} the )(?<!\b{where} )"
+    for where in ("under", "below", "above", "beneath", "underneath", "beside", "over")
+)
 _WORDS = re.compile(
     rf"(?:\b(?:the|these|and|with)\s+(?:words|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
-    rf"caption|lettering|sentence|line|quote|question|saying|greeting)\s+|\b(?:{TEXT_NOUNS})\s*:\s*)"
+    rf"caption|lettering|sentence|line|quote|question|saying|greeting)[ ]+|{_NOT_BESIDE}\b(?:{TEXT_NOUNS})\s*:(?!:)\s*)"
 )
 _SMALLER = re.compile(
     r"\b(?:and|with|in)\s+(?:smaller|small|tiny)\s+(?:text|line|print|letters|lettering|writing|type)\s+(?=[a-z0-9])"
 )
 _NOUN = re.compile(r",\s*(?:text|words|slogan|title|caption|headline|tagline|quote|heading)\s+")
 _WORD = re.compile(r"(?:\b(?:the|and|with|big|bold|large|huge|giant|single|one)|[,.;:]|^)\s*word\s+")
-_COLON = re.compile(r"\b([\w']+)\s?:\s+")
+_COLON = re.compile(r"\b([\w']+)\s?:(?<!::)\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
+_STANDS = re.compile(r"\b(?:should|must|shall|has to)\s+stand\s+")  # "under it should stand Open Daily"
+_ORDER = re.compile(r"(?:please\s+)?(?:use|put|write|take|have|choose)\s+(?=[A-Z0-9])|please\s+(?=[A-Z0-9])")
+_QUOTED_LATER = re.compile(rf"[^.\n{MARK}]*:\s*{MARK}|(?:put|write|add|use|type)\s+{MARK}")  # "these lines: ..."
 _WRITTEN = re.compile(
     r"(?:\b(?:with|has|have|having)|,(?=[^,.;:\n\x01]*\swritten\b))\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+"
     r"(?:written|printed|painted|lettered|spelled|spelt|engraved|"
@@ -64,7 +71,7 @@ _UP_OR_DOWN = re.compile(
     r"(?:,?\s(?:tiny|small|smaller|large|big|in (?:\w+ )?(?:letters|text|type)))?\s?:\s+"
 )
 _IN_TITLE = re.compile(r"(?<![\w'’])[A-Z][\w'’]*\s[A-Z]$")  # "Summer Reading Challenge"
-_TRIGGERS = (_WRITTEN, _SAYS, _READS, _NAMED, _WORD, _WORDS, _SMALLER, _NOUN, _WRITE, _UP_OR_DOWN, _COLON)
+_TRIGGERS = (_WRITTEN, _SAYS, _READS, _NAMED, _WORD, _WORDS, _SMALLER, _NOUN, _WRITE, _STANDS, _UP_OR_DOWN, _COLON)
 
 # What does not begin a text; what a person reads; what has a name that is written on it; what text stands on.
 _NOT_TEXT = frozenset(
@@ -171,14 +178,18 @@ def _written(reading: Reading, match: re.Match[str]) -> Item | None:
 
 def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> Item | None:
     """The text that begins where a trigger ends, None when the trigger is not one here."""
-    start = match.end()
     masked = reading.masked
+    order = _ORDER.match(reading.prompt, match.end())
+    start = order.end() if order else match.end()
     if start >= len(masked) or MARK in masked[start : start + 2]:
+        return None
+    if pattern in (_WRITE, _SAYS) and _QUOTED_LATER.match(masked, start):
         return None
     lettered = reading.prompt[match.start() : match.start() + 4].isupper() and not reading.prompt.isupper()
     if pattern is _READS and (lettered or _READ_HOW.match(reading.prompt, start) or not _reads(masked, match)):
         return None
-    if pattern in (_SAYS, _READS, _NAMED) and _IN_TITLE.search(reading.prompt, 0, match.start() + 1):
+    titled = pattern in (_SAYS, _READS, _NAMED) and not reading.prompt.isupper()
+    if titled and _IN_TITLE.search(reading.prompt, 0, match.start() + 1):
         return None
     if pattern in (_COLON, _UP_OR_DOWN, _WORDS) and re.match(r"the (?:text|words?)\b", masked[start:]):
         return None
@@ -193,7 +204,7 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
     if first is None and not masked[start].isprintable():
         return None
     small = first and first.group() in _NOT_TEXT and not reading.prompt[start].isupper()
-    if small and pattern in (_WORD, _WORDS, _SMALLER, _NOUN, _WRITE):
+    if small and pattern in (_WORD, _WORDS, _SMALLER, _NOUN, _WRITE, _STANDS):
         return None
     if pattern is _NOUN and not (first and _begins_small(reading, first.group(), start)):
         return None
