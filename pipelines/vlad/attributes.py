@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pipelines.vlad.lexicon import default_lexicon
 from pipelines.vlad.nouns import ARTICLES, FONT_WORDS, LETTERS, MEDIA, NUMBERS, OBJECT_STYLE_PHRASES
 from pipelines.vlad.reading import LOOK_WORDS, MARK, Item, Look, Reading, colours_in, look_of
 
@@ -114,6 +115,8 @@ def _look_before(reading: Reading, first: int) -> bool:
     word = reading.words[first - 1].text
     if gap not in (" ", "-", ", "):
         return False
+    if gap == ", " and first > 1 and reading.words[first - 2].text in ARTICLES and default_lexicon().get(word):
+        return False  # "a balloon, text ..."
     if word in ("and", "style"):
         return first > 1 and reading.words[first - 2].text in LOOK_WORDS
     return word in LOOK_WORDS

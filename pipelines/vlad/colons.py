@@ -14,6 +14,11 @@ _INSTRUCTS = re.compile(
     r"(?:the|please|make|draw|must|should|use|keep it|i|we|just|only|nothing|no|some|very|my|our)\b"
 )
 
+_GREETS = re.compile(
+    r"(?:Welcome|Please(?! (?:make|use|draw|create|add|put|include|design|show|keep it))|Beware|Do [Nn]ot|Thank|"
+    r"Congratulations|Caution|Warning)\b"
+)
+_WORN = ("shirt", "mug", "jersey", "hoodie", "cap", "bag", "apron")
 _OF_LOOKS = frozenset("a an with background backdrop style theme colour colours color colors look design".split())
 
 
@@ -49,10 +54,11 @@ def heads(reading: Reading, match: re.Match[str]) -> bool:
     noun = match.group(1)
     line_end = reading.masked.find("\n", match.end())
     end = len(reading.masked) if line_end < 0 else line_end
-    carries = noun in PANELS or noun in DOCUMENT_HEADS
+    carries = noun in PANELS or noun in DOCUMENT_HEADS or noun in _WORN
     clause = re.split(r"[,.;:\n]", reading.masked[: match.start(1)])[-1]
     stands = re.search(r"\b(?:sign|label|board|banner|note|card|plaque|placard|sticker)\b", clause) is not None
     run = TITLE_RUN.match(reading.prompt, match.end(), end)
     title = run is not None and " " in run.group() and sum(w[0].isupper() for w in run.group().split()) > 1
     capitals = capitals_end(reading.prompt, match.end(), end) is not None
-    return (carries and (capitals or title)) or (stands and title)
+    greets = _GREETS.match(reading.prompt, match.end()) is not None
+    return (carries and (capitals or title or greets)) or (stands and (title or greets))

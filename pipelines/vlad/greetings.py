@@ -46,7 +46,7 @@ _WORDLESS = re.compile(
     r"\b(?:(?:no|without(?: any)?|zero)\s+(?:(?:words?|text|lettering|letters|captions?|titles?)(?:,| or| and|/)\s+)?"
     r"(?:text|words|letters|lettering|writing|captions?|typography|wording)|"
     r"(?:do not|don'?t|dont|never)\s+(?:put|add|write|include|use|want)\s+(?:any\s+)?(?:text|words|letters|lettering|"
-    r"writing)|wordless|textless|text[ -]?free|nothing written)\b"
+    r"writing)|wordless|textless|text[ -]?free|nothing written|(?:text|words|lettering|caption)\s?:\s?(?:none|no))\b"
     r"(?!\s+(?:on (?:it|them)\s+)?(?:other|except|but|besides|apart|than|beyond|in the background|"
     r"behind|below|above|elsewhere))"
 )

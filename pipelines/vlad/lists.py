@@ -21,6 +21,7 @@ _AFTER_PRICES = re.compile(  # where no item of the list begins with an article
     r"|\sin \w+ (?:chalk|letters|lettering|script|writing)\b"
 )
 _LINES_OF_ONE = re.compile(r"\b(?:over|in|on|across) (?:two|three|2|3) lines?\b")  # "spread over two lines: KEEP CALM"
+_PLACES = re.compile(r"\bas the \w+\s*$|^\s*then\b|\bon the (?:first|second|third|next|last|top|bottom)\b")
 MOST_WORDS = 5  # of an item
 MOST_WORDS_OF_LINE = 7
 
@@ -41,7 +42,7 @@ def find_listed(reading: Reading) -> list[Item]:
     further = (_AFTER_PRICES if priced else _FURTHER_THING).search(reading.masked, match.end(), end)
     end = further.start() if further else end
     pieces = [m for m in _PIECE.finditer(reading.prompt, match.end(), end) if m.group().strip()]
-    if len(pieces) < 2 or any(len(m.group().split()) > MOST_WORDS for m in pieces):
+    if len(pieces) < 2 or any(len(m.group().split()) > MOST_WORDS or _PLACES.search(m.group()) for m in pieces):
         return []
     found = []
     for m in pieces:
@@ -53,7 +54,8 @@ def find_listed(reading: Reading) -> list[Item]:
     return found
 
 
-_HEADING = re.compile(rf"(?:([\w ]+?)|\b(?:{TEXT_NOUNS}|says?|saying|reads?|reading|lines?))\s?:[ ]*\n")
+_HEADING = re.compile(rf"(?:([\w ]+?)|\b(?:{TEXT_NOUNS}|says?|saying|reads?|reading|lines?|order|following))\s?:[ ]*\n")
+_LEADS = ("order", "following", "lines")
 _LINE = re.compile(r"[^\n]+")
 _DESCRIBES = re.compile(
     r"(?:with|on|in|featuring|showing|and|plus|add|put|draw|use|make|please|background|colou?rs?|style|no|the|it)\b"
@@ -65,7 +67,7 @@ def find_lines_below(reading: Reading) -> list[Item]:
     """Lines under "flyer:" or "text:", each a text, until one describes the picture."""
     for heading in _HEADING.finditer(reading.masked):
         nouns = (heading.group(1) or "").split()
-        if heading.group(1) and not any(w in DOCUMENT_HEADS or w in PANELS for w in nouns):
+        if nouns and nouns[-1] not in _LEADS and not any(w in DOCUMENT_HEADS or w in PANELS for w in nouns):
             continue
         found = []
         for line in _LINE.finditer(reading.prompt, heading.end()):

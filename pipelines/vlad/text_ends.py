@@ -27,9 +27,12 @@ MOST_WORDS = 16  # of a text
 # Capitalised words with small ones between them: "Love Is In A Cup", "Bank of Oak".
 TITLE_RUN = re.compile(
     r"[A-ZÀ-Þ0-9][\w'’.&-]*(?:\s+(?:(?:and|of|the|in|on|for|from|a|to|at|with|&|de|la|du)\s+){0,2}"
-    r"(?:[A-ZÀ-Þ]\.(?=\s+[A-ZÀ-Þ])|[A-ZÀ-Þ0-9][\w'’&-]*))*[!?]?"
+    r"(?:[A-ZÀ-Þ]\.(?=\s+[A-ZÀ-Þ])|\d{1,2}[:.]\d\d(?!\d)|[A-ZÀ-Þ0-9][\w'’&-]*))*[!?]?"
 )
-_TIMES = "dozen|cup|piece|pound|kilo|slice|bag|glass|day|night|month|year"
+_TIMES = (
+    "dozen|cup|piece|pound|kilo|slice|bag|glass|box|bunch|jar|loaf|bottle|punnet|scoop|ticket|plate|portion|pint|"
+    "day|night|month|year"
+)
 PER_PIECE = rf"(?: (?:off|each|only|or less|and up|per \w+|an? (?:{_TIMES}))\b)?"
 _PRICE = re.compile(rf"(?:only )?[$€£]\s?\d[\d,]*(?:\.\d+)?{PER_PIECE}")
 
@@ -43,7 +46,7 @@ _STOP = re.compile(
     rf"cursive|{_FONT}|{_COLOUR}))\b"
     rf"|with\s+(?:an?|{_COUNT}|no|the\s+(?:{TEXT_NOUNS})|(?:{_COLOUR})|(?:big|large|bold)|(?:{TEXT_NOUNS}))\b"
     rf"|(?:and|with|plus)\s+(?:an?\s+)?(?:picture|image|drawing|photo|illustration|icon|symbol)\b"
-    rf"|and\s+(?:(?:it\s+)?(?:has|shows|features|includes|contains)|(?:put|add|draw|include|place)\s+(?:an?|some|{_COUNT}))\b"
+    rf"|and\s+(?:(?:it\s+)?(?:has|shows|features|includes|contains)|(?:put|add|draw|include|place|show|feature|have)\s+(?:an?|some|{_COUNT}))\b"
     rf"|and\s+(?:an?|{_COUNT})\s+(?:(?:big|large|small|little|tiny|huge|giant)|{_COLOUR})\b"
     r"|and\s+(?:in\s+)?(?:smaller|(?:below|under|underneath|beneath|above)\s+(?:it|that|this)|underneath|beneath)\b"
     r"|(?:below|underneath|beneath|above)(?=\s*(?:$|[,.;\n]))"
@@ -54,7 +57,10 @@ _STOP = re.compile(
     r"|(?:next\s+to|in\s+front\s+of|beside|above|below|under|over|against|near|behind|inside)\s+(?:an?|two|three|it)\b"
     r"|(?:next\s+to|in\s+front\s+of|beside|above|below|beneath|underneath)\s+the\b"
     r"|for\s+an?\b"
-    rf"|(?:at|to|in|near|along)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
+    rf"|(?:at|to|in|near|along|across)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
+    r"|on\s+the\s+(?:first|second|third|fourth|next|last)(?:\s+(?:line|row))?\b|on\s+its\s+own\s+line\b"
+    r"|as\s+(?:the|its)\s+(?:\w+\s+)?(?:name|title|headline|heading|slogan|tagline|motto)\b"
+    r"|and\s+(?:(?:i|we)\s+(?:want|need|would|would\s+like)|i'd|we'd|there(?:'s|\s+is|\s+are)|then|also|uh|um)\b"
     r"|(?:wearing|holding|riding|standing|sitting|flying)\b"
     r"|up\s+top\b"
     rf"|(?:written|printed|painted|lettered|engraved|embroidered|shown|displayed)\s+(?:on|in|across|at|above|below|over|out|under|"
@@ -67,7 +73,8 @@ _STOP = re.compile(
 _AND_THING = re.compile(rf"(?:and|with|plus)\s+(?:(the|{_COUNT})\s+)?")
 _WORD = re.compile(r"\S+")
 _BREAK = re.compile(
-    r"[,;()\[\]\n|{}]|\s[-–—]\s|[.:](?=\s|$)|[.!?]+(?=\s+(?:the|it|with|make|use|on|add|there|background)\b)"
+    r"[,;()\[\]\n|{}]|\s[-–—]\s|[.:](?=\s|$)|[.!?]+(?=\s+(?:the|it|with|make|use|on|add|there|background|under|below|please|"
+    r"and (?:under|below|above|an?|the))\b)"
 )
 _ABBREVIATION = re.compile(r"(?:\b(?:est|no|vol|mr|mrs|ms|dr|st|vs|co|inc|ltd|jr|sr|feat|ft)|\b[a-z]|\d)\.$")
 
@@ -100,7 +107,11 @@ def end_of_text(reading: Reading, start: int) -> int:
             return position
         while position < line_end and masked[position] == " ":
             position += 1
-        if position < line_end and re.match(r"[-–—]\s", masked[position:]):
+        if (
+            position < line_end
+            and re.match(r"[-–—]\s", masked[position:])
+            and not (title and _GOES_ON.match(prompt, position))
+        ):
             return position
     return line_end
 
@@ -151,6 +162,7 @@ def _title_ends(reading: Reading, start: int, position: int) -> bool:
 
 
 _AND_SMALL = re.compile(rf"and\s+(?:an?|{_COUNT})\s+[a-z]")
+_GOES_ON = re.compile(r"[-–—]\s[A-ZÀ-Þ][\w'’]*\s+(?:(?:the|of|on|in|to|your)\s+)?[A-ZÀ-Þ]")
 _SOLID = ("objects", "animals & nature")
 _LOOSE = frozenset(
     "vegetables fruits fruit flowers leaves berries feathers bubbles animals birds snacks toys tools".split()

@@ -64,7 +64,17 @@ _SIGNLESS_BOARDS = ("cutting", "chopping", "chess", "ironing", "diving", "surf",
 def _told_once(reading: Reading, items: list[Item]) -> list[Item]:
     """Things without those that somebody only likes ("she loves horses. Draw a brown horse")."""
     objects = [item for item in items if item.kind == "object"]
-    return [item for item in items if item not in objects or not _only_liked(reading, item, objects)]
+    kept = [item for item in items if item not in objects or not _only_liked(reading, item, objects)]
+    return [item for item in kept if item not in objects or not _only_kind(reading, item, objects)]
+
+
+def _only_kind(reading: Reading, item: Item, objects: list[Item]) -> bool:
+    """Whether a noun says what kind of thing follows and is drawn later: "a lost cat poster, ... an orange cat"."""
+    i = reading.index_at(item.end)
+    following = reading.words[i].text if i < len(reading.words) and reading.masked[item.end] == " " else ""
+    kind = following in DOCUMENT_HEADS or following in ORGANISATIONS or following.endswith("ing")
+    later = any(o.start > item.end and o.name == item.name and item.name and o.count == 1 for o in objects)
+    return kind and later and item.count == 1 and following not in ("sitting", "standing", "holding", "wearing")
 
 
 def _only_liked(reading: Reading, item: Item, objects: list[Item]) -> bool:
@@ -268,6 +278,8 @@ def _stands_as_noun(reading: Reading, i: int, things: Things) -> bool:
     right = reading.masked[end : end + 1]
     if MARK in left:  # right behind a text: "'Best Dad' cup"
         return True
+    if i == 1 and before and before not in STOP_WORDS and _SPOT.match(reading.masked, end):
+        return True  # "sleepy bear in a hammock"
     if before and before not in STOP_WORDS:
         j = i - 1
         while j > 0 and reading.joined(j - 1) and reading.words[j - 1].text not in STOP_WORDS | set(NUMBERS):
@@ -311,7 +323,7 @@ def _named_before(reading: Reading, first: int, i: int, name: Name, things: Thin
         return bool(same) or any(item.text.lower().endswith(f" {name.singular.lower()}") for item in things.items)
     bare = first == i and not name.plural and _HEADS_PLACE.match(reading.masked, reading.words[i].end)
     for item in same if bare else []:
-        if reading.words[max(0, reading.index_at(item.start) - 1)].text in ("a", "an", "one"):
+        if reading.words[max(0, reading.index_at(item.start) - 1)].text in ("a", "an", "one", "my", "our"):
             item.start, item.end = reading.words[i].start, reading.words[i].end  # its place is said here
             return True
     return False

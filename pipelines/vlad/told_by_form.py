@@ -27,10 +27,12 @@ from pipelines.vlad.reading import LOOK_WORDS, MARK, Item, Reading
 from pipelines.vlad.text_ends import PER_PIECE, TITLE_RUN, end_of_text
 
 # Behind a word for it; the text is group 1.
-_SENTENCE = rf"(?-i:{TITLE_RUN.pattern}(?:,\s+{TITLE_RUN.pattern})*)(?<!\b[MD][rs])(?<!\bSt)(?<!\bMrs)(?=\s*(?:[.\n]|$))"  # "Every Tuesday, Room 204."
+_ENDS = r"(?<!\b[MD][rs])(?<!\bSt)(?<!\bMrs)(?=\s*(?:[.\n]|$))"  # not behind "Ms."
+_SENTENCE = rf"(?-i:{TITLE_RUN.pattern}(?:,\s+{TITLE_RUN.pattern})*){_ENDS}"  # "Every Tuesday, Room 204."
 _NTH_LINE = re.compile(
-    rf"\b(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|next|last|top|bottom) line(?::\s+({_SENTENCE})|:?\s+"
-    r"([^\n,.;\x01]+))",
+    r"(?<!on the )\b(?:first|second|third|fourth|fifth|1st|2nd|3rd|4th|next|last|top|bottom) line"
+    r"(?::|\s(?:is|says|reads|(?:will|should|must|shall) (?:be|say|read)))?"
+    rf"(?:(?<=:)\s+({_SENTENCE})|\s+([^\n,.;\x01]+(?:,\s\d[^\n,.;\x01]*(?:[ap]m|:\d\d))?))",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
@@ -42,32 +44,41 @@ _LABELLED = re.compile(
 )
 _NUMERAL = r"[A-Z]\s?[&+]\s?[A-Z]|[A-Z](?:\.[A-Z])+\.?|[A-Z0-9]{2,}(?:[.&/-][A-Z0-9]+)*|\d[\d.,:/-]*\d|\d|[A-Z]"
 _FIGURES = re.compile(
-    r"\b(?:the\s+)?(?:letters?|(?:phone\s|telephone\s|mobile\s)?numbers?|numerals?|digits?|initials|monogram|"
-    rf"figures?|(?<!new )year(?=\s\d{4})|score|rating|price)\s+"
+    r"(?<!\bat )\b(?:the\s+)?(?:letters?|(?:phone\s|telephone\s|mobile\s)?numbers?|numerals?|digits?|initials|"
+    rf"monogram|figures?|(?<!new )year(?=\s\d{4})|score|rating|price)\s+"
     rf"((?:[$€£]\s?)?(?:{_NUMERAL})[¢€%]?)(?![\w'’]|\.\d|\s\d\d|,\s?[A-Z](?![\w'’])|\s(?:and|&)\s[A-Z](?![\w'’]))"
+)
+_ON_NTH_LINE = re.compile(  # "ticket, Lunar Tide on the first line, 8:30 PM on the third"
+    r"(?:^|(?<=[,:;.\n] )|(?<=and ))(?!(?:An?|The|One|Two|Three|Put|Add|Write)\s[a-z])((?:\d|[A-ZÀ-Þ])(?:[^,;:.\n\x01]|"
+    r":(?=\d)|(?<=[DM][rs])\.)*?)\s+on\s+the\s+(?:first|second|third|fourth|next|last)(?:\s+(?:line|row))?"
+    r"(?=\s*(?:[,.;\n]|and\b|$))"
 )
 _SHOWING = re.compile(r"\bshowing\s+(\d[\d\s+×x*/=.:-]*)(?=$|[,.;!]|\s(?:in|on|at|and)\b)")
 _CAPITAL = re.compile(r"\b(?:capital|small|lower-?case|upper-?case|block)\s+([A-Za-z])(?![\w'’])")
 _YEAR = re.compile(r"\b(?:poster|card|calendar|party|(?<!new )year|eve|festival|flyer)\s+((?:19|20)\d\d)\b")
 _IN_FIGURES = re.compile(
-    r"(?:\b(?:with|and|has|have|showing)|,)\s+(?:the\s+)?(\d[\d.,:/-]*[%°]?)\s+"
+    r"(?:\b(?:with|and|has|have|showing)|,)\s+(?:just\s+|only\s+)?(?:the\s+)?(\d[\d.,:/-]*(?:[%°]|[A-Z]\b)?)\s+"
     r"(?:in\s+(?:an?\s+)?(?:[\w-]+\s+){0,4}(?:numbers|numerals|digits|figures|letters|lettering|font|type|script)"
     r"|(?:printed|written|painted|embroidered|stitched)\b|on (?:it|its (?:side|back|front|hood|door))\b)"
 )
 _PRICE_TAG = re.compile(
     r"\b(?:price|tag|sticker|label|cost|costs)\b[^.\n\x01]{0,20}?[\s,:](\d+[.,]\d\d(?:\s?[€£$])?)(?=\s*(?:$|[,;\n]|\.(?!\d))|\s(?:in|on|with|at)\b)"
 )
-_LED = (_NTH_LINE, _LABELLED, _FIGURES, _SHOWING, _CAPITAL, _YEAR, _IN_FIGURES, _PRICE_TAG)
+_LED = (_ON_NTH_LINE, _NTH_LINE, _LABELLED, _FIGURES, _SHOWING, _CAPITAL, _YEAR, _IN_FIGURES, _PRICE_TAG)
 
 # Before capitalised words, which are the text.
+_WHERE = r"(?:top|bottom|middle|centre|center|left|right|front|back)"
 _HEADED = re.compile(
     r"(?:(?:^|(?<=[.!?\n] )|(?<=\n))(?:Headline|Title|Subtitle|Tagline|Caption|Heading|Slogan)|\b(?:"
     r"(?:band |brand |company |place )?names?|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
     r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side)|"
     r"(?<=, )text|(?<=[Tt]he )(?:text|message|wording|lettering)(?: on (?:it|the \w+|its \w+))? (?:is|should be)))"
-    r"(?: is|:)?\s+(?:(?=[A-ZÀ-Þ][\w'’])|(?<=dates )(?=\d)|(?<=date )(?=\d))"
+    rf"(?: on (?:it|them|the \w+)| (?:at|on|in|along|across) the {_WHERE})?"
+    r"(?: is| are| reads| (?:will|should|must|shall) (?:be|read|say)|:|,(?= [A-Z]\w+ (?:[A-Zb]|of |in )))?"
+    r"\s+(?:(?=[A-ZÀ-Þ][\w'’])|(?<=dates )(?=\d)|(?<=date )(?=\d))"
 )
 _SENTENCES = re.compile(r"(?:tagline|slogan|motto|headline|caption|message|wording|text)\b", re.IGNORECASE)
+_PLACED = re.compile(rf"the {_WHERE},\s")
 _SMALL = r"(?:(?:of|the|in|on|for|from|a|to|at|and|&)\s+){0,2}"
 _CAPITALISED = rf"[A-Z][\w'’]*\s+(?:{_SMALL}[A-Z][\w'’]*\s+){{0,6}}{_SMALL}[A-Z][\w'’!?]*"
 _WITH_TITLE = re.compile(
@@ -87,21 +98,37 @@ _AT_PLACE = re.compile(
 _HERE = r"(?:underneath|below|beneath|above|on top)(?: (?:it|that|this|them))?"
 _COLOURED = rf"in (?:{'|'.join(sorted(map(re.escape, COLOUR_RGB), key=len, reverse=True))})(?=\s*(?:$|[,.;\n]))"
 _IN_CLAUSE = re.compile(
-    rf"[,.;]\s+(?={_CAPITALISED}\s+(?:{_HERE}(?=\s*(?:$|[,.;\n]))|{_COLOURED}|"
+    rf"[,.;]\s+(?=(?:\d+\s)?{_CAPITALISED}\s+(?:{_HERE}(?=\s*(?:$|[,.;\n]))|{_COLOURED}|"
     rf"at the (?:top|bottom)\b|across the (?:top|bottom|middle)\b)|[A-Z]{{2,}}\d+\s+(?:{_HERE}|{_COLOURED}))"
     rf"|\band\s+(?=[A-ZÀ-Þ][\w'’]+\s+{_HERE}(?=\s*(?:$|[,.;\n])))"
 )
+_SECOND_LINE = re.compile(  # "and Pinot Noir 2021 on the second"
+    r"\band\s+(?=[A-Z][\w'’]*\s+(?:[A-Z0-9][\w'’]*\s+){0,6}on\s+"
+    r"(?:the (?:second|third|next|last|other)|its own line)\b)"
+)
+_NAMES_ITSELF = re.compile(  # "Harvest Supper as the heading"
+    rf"(?:^|(?<=[.:;,\n] ))(?={_CAPITALISED}\s+(?:(?:is|as) (?:the|our|its) (?:\w+ )?"
+    r"(?:name|title|headline|heading|slogan|tagline|motto)|on its own line)\b)"
+)
+_AND_AT = re.compile(r"(?:,|\band)\s+(?:at|along|across)\s+the\s+(?:top|bottom)\s+(?=[A-Z][a-z]+\s+[a-z])")
+_TELLS = re.compile(rf"\b(?:telling|reminding|asking|warning)\s+(?:\w+\s+){{1,3}}?(?:that\s+|to\s+)?(?={_CAPITALISED})")
+_THEN = re.compile(rf",\s*(?:and\s+)?then\s+(?={_CAPITALISED}|[A-Z][a-z]+ \d)")
 _ON_IT = re.compile(r"\bwith\s+(?=[A-Z][A-Z.!?]+\s+(?:on (?:it|top|the)|above it|below it)\b)")  # "with RIP on it"
 _FOR_NAME = re.compile(
     r"\b(?:sign|logo|storefront|shop front|ticket|label|menu|banner|business card|badge|flyer)\s+for\s+(?:the\s+)?"
     r"(?=[A-Z][\w'’]*\s+[A-Z&])"
 )
 _IS_WRITTEN = re.compile(r"\b(?:is|are|has|with|and)\s+written:?\s+(?=[A-ZÀ-Þ][\w'’])")
-_BEFORE_TITLE = (_HEADED, _WITH_TITLE, _IS_WRITTEN, _BELOW_IT, _AT_PLACE, _IN_CLAUSE, _ON_IT, _FOR_NAME)
+_BEFORE_TITLE = (
+    _HEADED, _WITH_TITLE, _IS_WRITTEN, _BELOW_IT, _AT_PLACE, _IN_CLAUSE, _ON_IT, _SECOND_LINE, _NAMES_ITSELF, _TELLS,
+    _AND_AT, _THEN, _FOR_NAME,
+)  # fmt: skip
+_IN_SMALL = (_HEADED, _BELOW_IT, _AND_AT)  # their text may go on in small letters: "slogan Some lights never go out"
 
 # Texts as a whole.
 _CAPITALS = re.compile(
-    r"(?<![\w'’])(?:\d+\s)?[A-Z][A-Z'’-]*[A-Z](?:(?:\s|\s?&\s?|,\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:./%]*|A|I))*[!?]?(?![\w'’])"
+    r"(?<![\w'’.])(?:\d+(?:\.\d+)?\s)?[A-Z][A-Z'’-]*[A-Z]"
+    r"(?:(?:\s|\s?&\s?|[,:]\s)(?:[A-Z][A-Z'’-]*[A-Z]|\d[\d:./%]*|A|I))*[!?]?(?![\w'’])"
 )
 _CODES = re.compile(
     r"(?<![\w-])(?:[A-Z]{1,4}[ -]?\d{2,4}(?:-?\d?[A-Z]{1,3})?|[A-Z]{1,3}\d-\d{2}[A-Z]|[Ee]st\.?\s+\d{4})"
@@ -129,13 +156,14 @@ _MONTH = (
 )
 _HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|uhr|h)|\d{1,2}:\d\d|noon|midnight"
 _WHEN = re.compile(  # a clause that is nothing but a day or an hour
-    rf"(?:(?<=[,.;\n:\x01] )|(?<=\n))(?=[^,.;\n]*\d)(?=[^,.;\n]*\b(?:(?:{_DAY}|{_MONTH})\b|{_HOUR}))"
+    rf"(?:(?<=[,.;\n:\x01] )|(?<=\n)|(?<=\bare )|(?<=\bis ))(?=[^,.;\n]*\d)"
+    rf"(?=[^,.;\n]*\b(?:(?:{_DAY}|{_MONTH})\b|{_HOUR}))"
     rf"(?:(?:\b(?:every|(?:{_DAY})s?|{_MONTH}|{_HOUR}|\d{{1,2}}(?:st|nd|rd|th)?|(?:19|20)\d\d|to|till|until|from|at|and|"
     r"the|of)\b|[-–&]) ?)+(?<! )(?=\s*(?:$|[,;\n]|\.(?!\d)))",
     re.IGNORECASE,
 )
 _PRICED = re.compile(
-    r"(?:(?<=[,:;\n] )|(?<=and )|(?<=with ))[A-Z][\w'’]+(?:\s[\w'’]+){0,3}\s[$€£]?\d+[.,]\d\d[€£]?"
+    r"(?:(?<=[,:;\n] )|(?<=and )|(?<=with ))[A-Z][\w'’]+(?:\s[\w'’]+){0,3}\s(?:[$€£]\d+(?:[.,]\d\d)?|\d+[.,]\d\d[€£]?)"
     r"(?![\w%]|[.,]\d)"
 )
 _AMOUNT = re.compile(
@@ -195,7 +223,8 @@ def _text_of(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -
         thing = run is not None and default_lexicon().get(run.group().lower()) is not None
         if run is None or thing or MARK in reading.masked[run.start() : run.end()]:
             return None
-        if pattern is _HEADED and _SENTENCES.search(match.group()) and " " not in run.group():
+        opened = pattern is not _HEADED or _SENTENCES.search(match.group()) or _PLACED.search(match.group())
+        if pattern in _IN_SMALL and opened and " " not in run.group():
             return run.start(), max(run.end(), end_of_text(reading, run.start()))
         hour = _AFTER_HOUR.match(reading.prompt, run.end())
         return run.start(), hour.end() if hour else run.end()
@@ -265,7 +294,7 @@ def find_initials(reading: Reading) -> list[Item]:
 
 _OPENS = re.compile(rf"^({TITLE_RUN.pattern})\s+([a-z]+)")
 _NEXT_SEGMENT = re.compile(rf",\s*({TITLE_RUN.pattern})(?=\s*(?:,|\.(?:\s|$)|$|\s(?:with|and an?)\b))")
-_SEGMENT = re.compile(rf"(?:^|[,.\n]\s*)({TITLE_RUN.pattern})(?=\.?\s*,|\.\s|\n)")
+_SEGMENT = re.compile(rf"(?:^|[,.\n]\s*|\s[-–—]\s)({TITLE_RUN.pattern})(?=\.?\s*,|\.\s|\n|\s[-–—]\s)")
 _LOOKS = frozenset("vintage retro modern minimalist classic art deco nouveau pop travel movie old simple".split())
 
 

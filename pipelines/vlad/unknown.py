@@ -54,8 +54,10 @@ _NOUNS_IN_ING = frozenset(
 _OF_MANY = frozenset("stack pile heap bunch row flock swarm herd cluster sea field sprinkle trail".split())
 _BEHIND_NOUNS = frozenset(
     "past instead again together apart wrapped tied written upside inside far away high low close "
+    "goes go stands stand sits sit comes come "
     "nearby everywhere want wants need needs asked loves likes turns turned told said called named".split()
 )
+_SENTENCE_ENDS = re.compile(r"[.!?\n]\s*(?=\S)")
 _CLAUSE = re.compile(r"(?:^|[,.;:!+\n]|\s[-–—])[\s\"'”’»“]*$")
 _TOLD = re.compile(r"\s+(?:wants?|needs?|asked|loves?|likes?|turns?|turned|told|said|called|named|is turning)\b")
 
@@ -74,7 +76,9 @@ def _starts_prompt(reading: Reading, i: int) -> bool:
     """Whether word i is the article of the prompt's first noun phrase."""
     if reading.words[i].text not in NUMBERS and not reading.words[i].text.isdecimal():
         return False
-    return all(w.text in COMMANDS for w in reading.words[:i]) and not (reading.taken[:i].count(True))
+    begins = max((m.end() for m in _SENTENCE_ENDS.finditer(reading.masked, 0, reading.words[i].start)), default=0)
+    first = reading.index_at(begins)
+    return all(w.text in COMMANDS for w in reading.words[first:i]) and not any(reading.taken[first:i])
 
 
 def _heads_clause(reading: Reading, i: int) -> bool:
@@ -108,6 +112,8 @@ def _introduces(reading: Reading, i: int, things: Things) -> bool:
         sentence = re.split(r"[.!?]\s|\n", reading.masked[:start])[-1]
         shown = any(item.kind == "object" and item.end > start - len(sentence) for item in things.items)
         return shown or MARK in sentence or bool(_CLAUSE.search(sentence))
+    if word in ("sit", "sits", "stand", "stands", "goes", "comes") and word != reading.words[0].text:
+        return True
     if word in _PUT:
         return i == 0 or reading.words[i - 1].text not in ("i", "we", "you", "they", "who", "he", "she")
     if word in _SPOTS or (word in ("it", "them", "him", "her") and i > 0 and reading.words[i - 1].text in SHOWN | _ON):

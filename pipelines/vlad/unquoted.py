@@ -48,7 +48,8 @@ _NOT_BESIDE = "".join(  # "under the letters: a teddy bear"
 )
 _WORDS = re.compile(
     rf"(?:\b(?:the|these|and|with)\s+(?:words|texts?|phrase|slogan|motto|inscription|message|headline|heading|title|"
-    rf"caption|lettering|sentence|line|quote|question|saying|greeting)[ ]+|{_NOT_BESIDE}\b(?:{TEXT_NOUNS})\s*:(?!:)\s*)"
+    rf"caption|lettering|sentence|line|quote|question|saying|greeting)[ ]+|"
+    rf"{_NOT_BESIDE}\b(?:{TEXT_NOUNS})(?:\s+on\s+(?:it|them|the\s+\w+))?\s*:(?!:)\s*)"
 )
 _SMALLER = re.compile(
     r"\b(?:and|with|in)\s+(?:smaller|small|tiny)\s+(?:text|line|print|letters|lettering|writing|type)\s+(?=[a-z0-9])"
@@ -57,8 +58,9 @@ _NOUN = re.compile(r",\s*(?:text|words|slogan|title|caption|headline|tagline|quo
 _WORD = re.compile(r"(?:\b(?:the|and|with|big|bold|large|huge|giant|single|one)|[,.;:]|^)\s*word\s+")
 _COLON = re.compile(r"\b([\w']+)\s?:(?<!::)\s+")
 _WRITE = re.compile(r"(?:^|[.!?\n]\s*|,\s*)(?:please\s+)?(?:write|print)\s+")
-_STANDS = re.compile(r"\b(?:should|must|shall|has to)\s+stand\s+")  # "under it should stand Open Daily"
+_STANDS = re.compile(r"\b(?:should|must|shall|has to)\s+stand:?\s+")  # "under it should stand Open Daily"
 _ORDER = re.compile(r"(?:please\s+)?(?:use|put|write|take|have|choose)\s+(?=[A-Z0-9])|please\s+(?=[A-Z0-9])")
+_TOLD_NEXT = re.compile(rf"the (?:\w+ )?(?:{TEXT_NOUNS})\b")  # "label: the scent name is Cedar"
 _QUOTED_LATER = re.compile(rf"[^.\n{MARK}]*:\s*{MARK}|(?:put|write|add|use|type)\s+{MARK}")  # "these lines: ..."
 _WRITTEN = re.compile(
     r"(?:\b(?:with|has|have|having)|,(?=[^,.;:\n\x01]*\swritten\b))\s+((?:[^\s,.;:\x01]+\s+){0,7}?[^\s,.;:\x01]+)\s+"
@@ -80,11 +82,13 @@ _NOT_TEXT = frozenset(
     "near beside underneath beneath around across along".split()
 )
 _READABLE = frozenset(
-    "book books newspaper magazine letter map menu story novel paper comic bible script quietly".split()
+    "book books newspaper magazine letter map menu story novel paper comic bible script quietly programme program club "
+    "group room corner list glasses challenge lamp week nook chair skills".split()
 )
 _READ_HOW = re.compile(r"(?:from|by|aloud|about|at)\b")  # "easy to read from across the street"
 _BEARERS = frozenset(
     "its it's it town city village island truck van boat salon stand street station label place nursery kennel "
+    "ep lp single mixtape podcast band "
     "practice blog vlog account duo trio choir orchestra play musical exhibition exhibit fair league academy center "
     "centre ship collection series stall barber plumber dentist newsletter kiosk cart spa ranch vineyard".split()
 )
@@ -191,7 +195,7 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
     titled = pattern in (_SAYS, _READS, _NAMED) and not reading.prompt.isupper()
     if titled and _IN_TITLE.search(reading.prompt, 0, match.start() + 1):
         return None
-    if pattern in (_COLON, _UP_OR_DOWN, _WORDS) and re.match(r"the (?:text|words?)\b", masked[start:]):
+    if pattern in (_COLON, _UP_OR_DOWN, _WORDS) and _TOLD_NEXT.match(masked, start):
         return None
     sentence = sentence_end(reading, match) if pattern is _COLON else None
     if pattern is _COLON and not (sentence or heads(reading, match)):
@@ -219,6 +223,7 @@ def _after(reading: Reading, pattern: re.Pattern[str], match: re.Match[str]) -> 
     run = TITLE_RUN.match(reading.prompt, start, end) if pattern is _NAMED else None
     end = run.end() if run else end
     text = reading.prompt[start:end].rstrip(" ,;:.-")
+    text = text.removesuffix(" and") if masked.startswith(",", end) else text
     return Item("text", text, start, start + len(text)) if re.search(r"\w", text) else None
 
 

@@ -26,7 +26,7 @@ def test_texts_and_objects_that_are_found_count_and_others_do_not() -> None:
 
 
 def test_described_prompts_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(read(PROMPTS / "described.jsonl")) == 500
+    assert len(read(PROMPTS / "described.jsonl")) == 860
     assert main([str(PROMPTS / "described.jsonl"), "--wrong"]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])["described.jsonl"]
     assert told["texts"]["value"] > 0.85 and told["objects"]["value"] > 0.8

@@ -24,7 +24,7 @@ from tests.elsewhere import NAME, elsewhere, stepped
 from training import align, autoencoder, sketch, tlg, vfe, vision
 from training.checkpoints import publish, save_part
 from training.data.assets import Assets
-from training.loop import Log, RunConfig, fit, learning_rate
+from training.loop import Log, RunConfig, chosen, fit, learning_rate, parser
 from training.posters import load_posters
 
 COLOURS = ("#ffffff", "#182658", "#fcd03a", "#2a8c48", "#cf282d", "#1a1a1a")
@@ -306,3 +306,15 @@ def test_stages_keep_to_one_device(posters: Path, weights: Path, small_cache: Pa
         ]
         for stage in stages:
             assert stepped(stage)
+
+
+def test_precision_is_the_faster_one_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("a GPU computes in bfloat16 in any case")
+    args = ["--out", "out", "--config", "cpu"]
+    for tiles, wanted in ((lambda: True, "bf16"), (lambda: False, "no")):
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", tiles)
+        assert chosen(autoencoder.CONFIGS, parser("").parse_args(args)).precision == wanted
+        for given in ("no", "bf16"):
+            told = parser("").parse_args([*args, "--precision", given])
+            assert chosen(autoencoder.CONFIGS, told).precision == given
