@@ -277,8 +277,9 @@ def _progress(record: dict[str, Any], count: int, variant: Variant) -> str:
 def summarise(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """OCR, layout and colour figures of one variant's records."""
     images = [i for r in records for i in r["images"]]
+    worded = [i for r in records if r["words"] or r["error"] for i in r["images"]]  # else there is nothing to read
     columns = {
-        name: metrics.aggregate([word_scores.ImageScore(**i[name]) for i in images])
+        name: metrics.aggregate([word_scores.ImageScore(**i[name]) for i in worded])
         for name in ("literal", "normalised")
     }
     return {

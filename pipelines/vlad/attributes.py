@@ -268,15 +268,17 @@ def _placed_item(reading: Reading, match: re.Match[str], ordered: Sequence[Item]
 # ---- relations
 
 _NEAR = r"(?:directly |just |right )?"
+_IT = r"(?:it|that|this|them|these|those)"
 _SIDE_OF = r"(?:(?:to|on|at) )?(?:the )?(?:far )?"
 _BETWEEN: tuple[tuple[re.Pattern[str], str, bool], ...] = (  # pattern, relation, whether the first part comes first
     (re.compile(rf"{_SIDE_OF}left(?: hand)?(?: side)? of"), "left of", True),
     (re.compile(rf"{_SIDE_OF}right(?: hand)?(?: side)? of"), "left of", False),
-    (re.compile(rf"(?:and |with )?{_NEAR}(?:below|under|underneath|beneath) (?:it|that|them),?"), "above", True),
+    (re.compile(rf"(?:and |with )?{_NEAR}(?:below|under|underneath|beneath) {_IT},?"), "above", True),
     (re.compile(rf"{_NEAR}(?:above|over|on top of|atop|riding(?: on)?)"), "above", True),
     (re.compile(rf"{_NEAR}(?:below|under|underneath|beneath)"), "above", False),
-    (re.compile(r"(?:and |with )?above (?:it|that|them),?"), "above", False),
+    (re.compile(rf"(?:and |with )?above {_IT},?"), "above", False),
 )  # fmt: skip
+_UNDER = ("under", "below", "beneath", "underneath", "above")
 _AMID = re.compile(r"(?:right |just )?(?:in )?between")
 _ON = re.compile(r"(?:sitting |standing |lying |perched )?(?:on|upon)")
 _LINKS = frozenset(
@@ -329,6 +331,8 @@ def _words_between(reading: Reading, parts: Sequence[Item], a: int, b: int) -> l
     """The words between two parts without the article or number of the second."""
     words = reading.masked[parts[a].end : parts[b].start].strip(_EDGE + ",").split()
     while words and (words[-1] in ARTICLES or words[-1] in NUMBERS or words[-1] in _LETTERED or words[-1].isdigit()):
+        if words[-1] in ("that", "this", "these", "those") and words[-2:-1] and words[-2] in _UNDER:
+            break  # "and under that 'Batch 14'"
         words.pop()
     return words
 

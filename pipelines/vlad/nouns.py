@@ -81,7 +81,7 @@ DOCUMENT_HEADS = frozenset(
     _words("""
     poster posters flyer flier leaflet pamphlet brochure card cards postcard invitation invite logo logotype wallpaper
     meme cartoon comic illustration picture pic image photo photograph drawing painting sketch icon print graphic design
-    artwork art cover advert advertisement ad header thumbnail infographic menu typography lettering scene render
+    artwork art cover advert advertisement ad list header thumbnail infographic menu typography lettering scene render
     rendering clipart portrait quote post story ecard announcement letterhead watercolor watercolour mockup typeface
     text album collage snapshot banner-ad layout emblem-logo composition view shot closeup screenshot
     """)
@@ -460,8 +460,9 @@ EXTRA_ALIASES = {
     "racquet": "badminton racket", "tennis racquet": "badminton racket", "tombstone": "headstone",
     "gravestone": "headstone", "grave stone": "headstone", "hen": "chicken", "chilli": "hot pepper",
     "chili": "hot pepper", "chilli pepper": "hot pepper", "chili pepper": "hot pepper", "mop": "broom",
-    "paw print": "paw prints", "drum kit": "drum", "raincoat": "coat", "fishing rod": "fishing pole",
-    "ball of wool": "ball of yarn",
+    "oil lamp": "diya lamp", "treasure chest": "toolbox", "excavator": "tractor", "digger": "tractor",
+    "bulldozer": "tractor", "paw print": "paw prints", "drum kit": "drum", "raincoat": "coat",
+    "fishing rod": "fishing pole", "ball of wool": "ball of yarn",
     "sword": "dagger", "potion": "test tube", "dachshund": "dog", "diya": "diya lamp", "goldfish": "fish",
     "coffee bean": "pair of beans", "watering can": "pouring jar", "arrow": "right arrow",
     "arrow pointing right": "right arrow", "arrow pointing to the right": "right arrow",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from pipelines.colours import to_rgb
 from pipelines.vlad.lexicon import Lexicon
 from pipelines.vlad.nouns import (
     ARTICLES,
@@ -28,6 +29,7 @@ from pipelines.vlad.reading import MARK, Item, Reading, colour_hex, colours_in
 from pipelines.vlad.walls import find_wall
 
 _BACKGROUNDS = ("background", "backdrop", "backgrounds", "bg", "backround")
+VIVID = 90  # of 255, between the channels: yellow, red, navy; not cream or brick
 _PHOTOS = ("photo", "photograph", "picture", "image", "photos", "shot", "snapshot", "view", "photography")
 _BEFORE_PLACE = frozenset("in on at under inside against through amid underwater".split())
 _OVER = frozenset("over above across along by near beside".split())  # only before "the": "over the sea"
@@ -314,8 +316,16 @@ def _take_place(reading: Reading, lead: int, first: int, last: int, place: tuple
     text, style, colour = place
     reading.take(reading.words[lead].start, reading.words[last - 1].end)
     named = colours_in([w.text for w in reading.words[first:last]]) if style == "texture" else []
+    if named and text in ("plaster wall", "concrete") and _vivid(named[0]):  # of no colour that its texture has
+        text, style = "", "plain"
     return Item("background", text, _with_article(reading, first, style), reading.words[last - 1].end,
                 colour=named[0] if named else colour, style=style)  # fmt: skip
+
+
+def _vivid(colour: str) -> bool:
+    """Whether a colour is clearly none of the greys and creams of plaster and concrete."""
+    rgb = to_rgb(colour)
+    return max(rgb) - min(rgb) > VIVID
 
 
 def _photographed(reading: Reading) -> list[Item]:
@@ -376,6 +386,8 @@ def _placed(reading: Reading, lexicon: Lexicon) -> list[Item]:
             continue
         if word == "in" and place[2][1] == "texture" and after not in ARTICLES:
             continue
+        if word in ("under", "below", "beneath") and reading.words[place[1] - 1].text == "moon":
+            continue  # a thing in the sky
         wall = reading.words[place[1] - 1].text == "wall"
         if over and after != "the" and (_weak(reading, place) or not (wall or place[2][1] == "photo")):
             continue

@@ -11,6 +11,7 @@ from pipelines.vlad.canvas import fit_text, panel_safe_box
 from pipelines.vlad.fonts import FontBook
 
 MARGIN = 0.045  # of the canvas, kept free at its edge
+BORDERED = 0.085  # the same where a border is drawn there
 GAP = 0.02  # between two boxes
 SNAP = 0.06  # what is this near to a line is put on it
 GROWTH = 6  # steps of 5 % by which what is small may grow into free room
@@ -69,8 +70,10 @@ def settle(
 
 
 def containers(elements: Sequence[Element]) -> list[Box]:
-    """The region each element must stay in: its panel's safe box, or the canvas less its margin."""
-    page = Box(MARGIN, MARGIN, 1 - MARGIN, 1 - MARGIN)
+    """The region each element must stay in: its panel's safe box, or the canvas less its margin or border."""
+    bordered = any(e.kind == "background" and e.style == "border" for e in elements)
+    margin = BORDERED if bordered else MARGIN
+    page = Box(margin, margin, 1 - margin, 1 - margin)
     panels = [e for e in elements if e.kind == "panel"]
     titles = [i for i, e in enumerate(elements) if e.kind == "text"][:1]
     out = []

@@ -72,7 +72,7 @@ def _only_kind(reading: Reading, item: Item, objects: list[Item]) -> bool:
     """Whether a noun says what kind of thing follows and is drawn later: "a lost cat poster, ... an orange cat"."""
     i = reading.index_at(item.end)
     following = reading.words[i].text if i < len(reading.words) and reading.masked[item.end] == " " else ""
-    kind = following in DOCUMENT_HEADS or following in ORGANISATIONS or following.endswith("ing")
+    kind = following in DOCUMENT_HEADS or following in ORGANISATIONS or following.endswith(("ing", "owner", "owners"))
     later = any(o.start > item.end and o.name == item.name and item.name and o.count == 1 for o in objects)
     return kind and later and item.count == 1 and following not in ("sitting", "standing", "holding", "wearing")
 
@@ -300,6 +300,11 @@ def _add_object(reading: Reading, i: int, n: int, name: Name, things: Things) ->
     if _named_before(reading, first, i, name, things):
         reading.take(reading.words[first].start, reading.words[i + n - 1].end)
         return
+    if _is_for(reading, first, i + n, name):
+        end = reading.words[i + n - 1].end
+        things.hints.append(Item("object", name.singular, reading.words[i].start, end, name=name.object))
+        reading.take(reading.words[first].start, end)
+        return
     adjectives = [w.text for w in reading.words[first:i]]
     if name.plural and count < 2:
         count = count if count == 1 and not name.mass else 3
@@ -327,6 +332,20 @@ def _named_before(reading: Reading, first: int, i: int, name: Name, things: Thin
             item.start, item.end = reading.words[i].start, reading.words[i].end  # its place is said here
             return True
     return False
+
+
+def _is_for(reading: Reading, first: int, after: int, name: Name) -> bool:
+    """Whether a noun says whom or what the picture is for: "for kids", "the kids' stand", "sticker for my laptop"."""
+    owner = reading.masked[reading.words[after - 1].end :]
+    people = name.group == "people & body"
+    if people and re.match(r"'s? [a-z]", owner):
+        return True
+    before = [w.text for w in reading.words[max(0, first - 3) : first]]
+    article = before.pop() if before and (before[-1] in ARTICLES or before[-1] in NUMBERS) else ""
+    if before[-1:] != ["for"]:
+        return False
+    carrier = before[-2] if len(before) > 1 else ""
+    return people or (article in ("the", "my", "our", "your") and (carrier in DOCUMENT_HEADS or carrier in PANELS))
 
 
 _HEADS_PLACE = re.compile(r"\s(?:on|at|to|in) the (?:left|right|top|bottom|middle|centre|center)\b")

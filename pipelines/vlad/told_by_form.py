@@ -73,8 +73,8 @@ _HEADED = re.compile(
     r"(?:band |brand |company |place )?names?|label|title|subtitle|tagline|headline|heading|caption|slogan|motto|"
     r"month|dates?|author|band|text (?:on|at) (?:the )?(?:top|bottom|left|right|middle|front|back|side)|"
     r"(?<=, )text|(?<=[Tt]he )(?:text|message|wording|lettering)(?: on (?:it|the \w+|its \w+))? (?:is|should be)))"
-    rf"(?: on (?:it|them|the \w+)| (?:at|on|in|along|across) the {_WHERE})?"
-    r"(?: is| are| reads| (?:will|should|must|shall) (?:be|read|say)|:|,(?= [A-Z]\w+ (?:[A-Zb]|of |in )))?"
+    rf"(?: on (?:it|them|the \w+)| (?:at|on|in|along|across) the {_WHERE},?)?"
+    r"(?: is| are| reads| (?:will|should|must|shall) (?:be|read|say)|:)?"
     r"\s+(?:(?=[A-ZÀ-Þ][\w'’])|(?<=dates )(?=\d)|(?<=date )(?=\d))"
 )
 _SENTENCES = re.compile(r"(?:tagline|slogan|motto|headline|caption|message|wording|text)\b", re.IGNORECASE)

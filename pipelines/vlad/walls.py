@@ -26,7 +26,7 @@ def find_wall(reading: Reading, lexicon: Lexicon) -> list[Item]:
         if place is None or not all(reading.free(k) for k in range(i, last + 1)):
             continue
         text, style, colour = place
-        named = colours_in(words) if style != "photo" else []
+        named = colours_in(words) if style not in ("photo", "gradient") else []  # "night sky" is not sky blue
         reading.take(match.start(1), match.end(1))
         span = match.start(1), match.start(1) + len(phrase)
         found.append(Item("background", text, *span, colour=named[0] if named else colour, style=style))

@@ -73,6 +73,9 @@ def test_a_refused_prompt_keeps_its_sentence_and_scores_zero(evaluation):
     assert summary["in_box"]["exact"] == 1
     assert summary["layout"]["layouts"] == 2
     assert summary["timings_ms"]["denoise"] == 2
+    wordless = [{**r, "words": []} if k == 0 else r for k, r in enumerate(records)]  # that prompt asks for none
+    assert summarise(wordless)["ocr"]["literal"]["accuracy"] == pytest.approx(1 / 2)
+    assert summarise(wordless)["prompts_without_words"] == summary["prompts_without_words"] + 1
 
 
 def test_more_images_than_one_call_draws(pipe, reader, tmp_path, find_words):

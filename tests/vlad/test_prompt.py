@@ -440,6 +440,11 @@ def test_words_that_are_no_objects(prompt: str) -> None:
         ("We miss our owl! A poster with one grey owl, readable from a passing car", [("owl", 1)]),
         ("My hamster is lost. 'HELP' at the top, hamster in the middle", [("hamster", 1)]),
         ("sleepy bear in a hammock", [("bear", 1), ("hammock", 1)]),
+        ("a book cover for kids with an elephant", [("elephant", 1)]),
+        ("a price list for the kids' stand, one lemon", [("lemon", 1)]),
+        ("a round sticker for my laptop, a coffee mug", [("cup of coffee", 1)]),
+        ("a sign for the garage door", [("door", 1)]),
+        ("a small house under a full moon", [("house", 1), ("full moon", 1)]),
         ("a fox, a balloon, text 'hug'", [("fox", 1), ("balloon", 1)]),
         ("Under the words 'Hi' should sit a stoat", [("stoat", 1)]),
         ("People forget. Give me two sporrans on a table", [("sporran", 2)]),
@@ -511,6 +516,8 @@ def test_too_many_objects_are_reduced_with_a_warning() -> None:
         ("a violet poster with a cat", "plain", "purple", None),
         ("a striped navy poster with a cat", "stripes", "navy blue", None),
         ("a cat under a night sky", "gradient", "navy blue", None),
+        ("a house under a full moon, night sky", "gradient", "navy blue", None),
+        ("a bicycle in front of a yellow wall", "plain", "yellow", None),
     ],
 )
 def test_drawn_backgrounds(prompt: str, style: str, colour: str, accent: str | None) -> None:

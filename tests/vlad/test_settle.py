@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.colours import contrast, distance, to_rgb
 from pipelines.types import FULL, Box, Element
+from pipelines.vlad.backgrounds import draw_background
 from pipelines.vlad.canvas import panel_safe_box
 from pipelines.vlad.fonts import default_fonts
 from pipelines.vlad.readability import readable
@@ -41,6 +42,15 @@ def test_everything_stays_inside_the_canvas_and_texts_inside_their_panel() -> No
     safe, box = panel_safe_box(panel), done(elements)[2].box
     assert containers(elements)[2] == safe
     assert box.x0 >= safe.x0 - 1e-6 and box.y0 >= safe.y0 - 1e-6 and box.x1 <= safe.x1 + 1e-6
+
+
+@pytest.mark.parametrize("variant", range(16))
+def test_nothing_stands_on_a_border(variant: int) -> None:
+    ground = Element("background", FULL, colour="#ffffff", accent="#182658", style="border", variant=variant)
+    box = done([ground, text(Box(0.0, 0.8, 1.0, 1.0))])[1].box
+    x0, y0, x1, y1 = (round(v * 256) for v in box.as_list())
+    inside = draw_background(ground, 256).crop((x0, y0, x1, y1))
+    assert inside.getcolors() == [(inside.width * inside.height, (255, 255, 255))]
 
 
 def test_locked_boxes_never_move() -> None:
