@@ -15,8 +15,9 @@ Panels and objects. Ticket, badge, sign, storefront, book cover, note, banner, s
 billboard, speech bubble and business card are panels; T-shirt, mug, cake, balloon are objects with the text beside
 them. Book, ticket, label and newspaper are panels when they are the first such noun of the prompt and one of them,
 else objects ("two books"). Poster, card, logo, menu, postcard, meme, wallpaper, photo and the like are the picture
-itself. A known noun that only says what kind of thing follows ("coffee shop") is drawn if nothing else is. A plural
-without a number counts 3.
+itself. A known noun that only says what kind of thing follows ("coffee shop"), whom the picture is for
+("a cover for kids") or where it goes ("a sticker for my laptop") is drawn if nothing else is. A plural without a
+number counts 3.
 
 Colours. Before a text noun or "letters": of the text; before a panel or object: of it; before the word for the picture
 ("a navy poster") and "background": of the background. Coral, peach, olive, ... are colours before a noun and after

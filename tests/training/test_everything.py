@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from pathlib import Path
 
@@ -69,6 +70,14 @@ def test_a_step_with_what_it_needs_and_no_others(tmp_path: Path, capsys: pytest.
     assert needed(todo, todo[0].name) == todo[:1]
     with pytest.raises(SystemExit, match="no step 'vfe2'; steps are"):
         main(["--config", "cpu", "--until", "vfe2", "--out", str(tmp_path)])
+
+
+def test_steps_that_run_side_by_side_share_the_cores(tmp_path: Path) -> None:
+    alone, shared = (steps("cpu", tmp_path, tmp_path, jobs=jobs) for jobs in (None, 2))
+    assert not any("--threads" in s.arguments for s in alone)
+    stages = [s.arguments for s in shared if "--config" in s.arguments]
+    told = {a[a.index("--threads") + 1] for a in stages}
+    assert told == {str(max(1, (os.cpu_count() or 1) // 2))} and len(stages) == len(everything.OPTIONS)
 
 
 def test_what_a_failed_step_was_to_make_is_not_missed_silently(tmp_path: Path) -> None:
