@@ -58,7 +58,7 @@ _STOP = re.compile(
     r"|(?:next\s+to|in\s+front\s+of|beside|above|below|beneath|underneath)\s+the\b"
     r"|for\s+an?\b"
     rf"|(?:at|to|in|near|along|across)\s+the\s+(?:very\s+)?(?:\w+\s+)?{_SPOT}\b"
-    r"|on\s+the\s+(?:first|second|third|fourth|next|last)(?:\s+(?:line|row))?\b|on\s+its\s+own\s+line\b"
+    r"|on\s+the\s+(?:first|second|third|fourth|next|last)(?:\s+(?:line|row)\b|(?=\s*(?:$|[,.;\n]|and\b)))|on\s+its\s+own\s+line\b"
     r"|as\s+(?:the|its)\s+(?:\w+\s+)?(?:name|title|headline|heading|slogan|tagline|motto)\b"
     r"|and\s+(?:(?:i|we)\s+(?:want|need|would|would\s+like)|i'd|we'd|there(?:'s|\s+is|\s+are)|then|also|uh|um)\b"
     r"|(?:wearing|holding|riding|standing|sitting|flying)\b"

@@ -313,6 +313,7 @@ def test_texts_without_quotes_and_trigger(prompt: str, expected: list[str]) -> N
         ("Reunion shirt: Okafor Family, a canoe", ["Okafor Family"]),
         ("Entrance sign: Welcome to the feast of Ann and Bo, two rings", ["Welcome to the feast of Ann and Bo"]),
         ("a door plate with just 407B on it", ["407B"]),
+        ("a card that says Ann and Bo on the first date", ["Ann and Bo on the first date"]),
         # numbers that are one text, or none
         ("a van, the phone number 0800 11 22 33 in red", ["0800 11 22 33"]),
         ("a sheet for year 2 with six apples", []),
